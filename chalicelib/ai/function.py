@@ -1,0 +1,101 @@
+"""AIFunction: the declaration of one kind of AI work. It knows facts and objects; HTTP, provider and billing are the engine's."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from chalicelib.core.context import Context
+from chalicelib.core.table import Write
+from chalicelib.ports import ImageRequest
+
+
+class Skip(Exception):
+    """There is nothing to do for this item, and that is no failure. reason: for a person; code: for the run's figures."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What `load` found.
+
+    facts: JSON types, what the prompt is rendered from; state: whatever `apply` needs, records with their versions; units: what is
+    reserved for, in units of the function's price; site_id: whose voice and provider count; image: set by image functions.
+    """
+
+    facts: dict[str, Any]
+    state: Any
+    units: int
+    site_id: str
+    image: ImageRequest | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Work saved ahead of the last transaction. name: of this part, unique in the operation; units: what it is charged with, at least 1."""
+
+    name: str
+    writes: Sequence[Write]
+    units: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `apply` wants stored. parts: earlier transactions, in order; writes: the last one, together with the charge;
+    units: charged for `writes`; result: JSON, what was made."""
+
+    writes: Sequence[Write]
+    units: int
+    result: dict[str, Any]
+    parts: Sequence[Part] = ()
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a generated object comes from, stored with it."""
+
+    function: str
+    provider: str
+    model: str
+    prompt_id: str = ""
+    prompt_version: str = ""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+    duration_ms: int = 0
+    repaired: bool = False
+    run_id: str | None = None
+    op: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if v is not None and v != ""}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller chose beyond the item: ids (a part of a sector's keywords), instructions (of a regeneration)."""
+
+    ids: tuple[str, ...] = ()
+    run_id: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+Embed = Callable[[Sequence[str]], tuple[Any, float]]  # texts -> vectors (n, d), threshold of the embedder
+
+
+@dataclass(frozen=True)
+class AIFunction:
+    """name: also of the prompt file beside it; operation: key of the price table; item: what one item is, for messages;
+    schema: the answer's model, None for images; load may raise Skip or NotFound; apply gets the validated answer."""
+
+    name: str
+    operation: str
+    item: str
+    schema: type[BaseModel] | None
+    load: Callable[[Context, str, Options, Embed], Loaded]
+    apply: Callable[[Context, Loaded, Any, Provenance], Outcome]
+

@@ -1,0 +1,82 @@
+"""Writes the article of a task."""
+
+from typing import Any
+
+from slugify import slugify
+
+from chalicelib.ai.answers import ArticleDraft
+from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
+from chalicelib.ai.voice import voice
+from chalicelib.core.context import Context
+from chalicelib.core.table import Write, update
+from chalicelib.planner.clusters import CLUSTER
+from chalicelib.planner.ideas import IDEA
+from chalicelib.planner.keywords import Keywords
+from chalicelib.writer.checks import check_article
+from chalicelib.writer.content import CONTENT, Content, Contents, body_write
+from chalicelib.writer.html import clean_html, word_count
+from chalicelib.writer.tasks import TASK
+
+LINKS = 5
+
+
+def load(ctx: Context, task_id: str, options: Options, embed: Embed) -> Loaded:
+    """item: a task's id. Raises: Skip when it is written already; NotFound."""
+    task = ctx.repository(TASK).get(task_id)
+    if task.status == "completed":
+        raise Skip("This task is written already.")
+    idea = ctx.repository(IDEA).find(task.idea) if task.idea else None
+    cluster = ctx.repository(CLUSTER).get(task.cluster)
+    about = voice(ctx, task.site_id, task, idea)
+    primary = task.primary_keyword or (task.keyword_list[0] if task.keyword_list else task.title)
+    facts = {
+        "title": task.title, "description": task.description, "content_type": task.content_type, "content_structure": task.content_structure,
+        "primary_keyword": primary, "keywords": task.keyword_list or [primary], "word_count": task.word_count,
+        "outline": [s.model_dump() for s in idea.outline] if idea else [],
+        "brief": idea.brief if idea else "",
+        "cluster": {"name": cluster.name, "description": cluster.description},
+        "cluster_keywords": [{"keyword": k.keyword, "intent": k.intent} for k in Keywords(ctx).of_cluster(cluster.id)],
+        "links": _links(ctx, task.cluster, task.sector_id),
+        **{name: about[name] for name in ("language", "market", "tone", "audience", "site", "author")},
+    }
+    return Loaded(facts, {"task": task, "idea": idea}, task.word_count, task.site_id)
+
+
+def _links(ctx: Context, cluster_id: str, sector_id: str) -> list[dict[str, str]]:
+    """Published contents of the same cluster that have an address."""
+    published = Contents(ctx).repository.ranked(sector_id, "published", limit=200)
+    return [{"title": c.title, "url": c.external_url} for c in published if c.cluster == cluster_id and c.external_url and c.external_url.startswith("https://")][:LINKS]
+
+
+def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
+    """The article under the task's own id, so that a task cannot have two."""
+    task, idea, facts = loaded.state["task"], loaded.state["idea"], loaded.facts
+    html = clean_html(answer.html)
+    check = check_article(
+        html, title=answer.title, primary_keyword=facts["primary_keyword"], keywords=facts["keywords"], word_count=task.word_count, meta_title=answer.meta_title,
+        meta_description=answer.meta_description, images=(), language=facts["language"],
+    )
+    contents, tasks, ideas = ctx.repository(CONTENT), ctx.repository(TASK), ctx.repository(IDEA)
+    tail = task.id.partition("-")[2]
+    content: Content = contents.new(
+        task.sector_id, tail, title=answer.title, slug=slugify(answer.title)[:120] or tail, excerpt=answer.excerpt, word_count=word_count(html),
+        meta_title=answer.meta_title, meta_description=answer.meta_description, primary_keyword=facts["primary_keyword"],
+        secondary_keywords=answer.secondary_keywords, cluster=task.cluster, task=task.id, content_type=task.content_type,
+        content_structure=task.content_structure, language=facts["language"], categories=answer.categories, tags=answer.tags,
+        faq=[f.model_dump() for f in answer.faq], revision=1, score=check.score, findings=[_finding(f) for f in check.findings], blockers=len(check.blockers),
+        generated_by=provenance.provider,
+    )
+    done = tasks.changed(task, status="completed", content=content.id, generation_state="done", attempts=task.attempts + 1, last_error=None)
+    writes: list[Write] = [*contents.creating(content), body_write(ctx, content.id, 1, html, provenance=provenance.as_json(), created_at=content.created_at)]
+    writes += tasks.changing(task, done)
+    if idea is not None:
+        writes += ideas.changing(idea, ideas.changed(idea, status="completed"))
+    writes.append(update(ctx.repository(CLUSTER).key(task.cluster), "ADD content_count :one, version :one", "attribute_exists(pk)", one=1))
+    return Outcome(writes, task.word_count, {"content": content.id, "score": check.score})
+
+
+def _finding(finding: Any) -> dict[str, str]:
+    return {"code": finding.code, "severity": finding.severity, "message": finding.message}
+
+
+FUNCTION = AIFunction("generate_content", "content", "task", ArticleDraft, load, apply)

@@ -1,0 +1,51 @@
+"""Describes the pictures of an article: the featured one and those in the text, with their alternative texts."""
+
+from typing import Any
+
+from chalicelib.ai.answers import ImagePrompts
+from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
+from chalicelib.auth.sites import get_site
+from chalicelib.core.context import Context
+from chalicelib.writer.content import CONTENT, body_html
+from chalicelib.writer.html import outline
+from chalicelib.writer.images import IMAGE, Image, image_id, images_of
+
+DEFAULT_STYLE = "editorial photograph, natural light, no text, no logos"
+
+
+def load(ctx: Context, content_id: str, options: Options, embed: Embed) -> Loaded:
+    """item: a content's id. Raises: Skip when it has image prompts already; NotFound."""
+    content = ctx.repository(CONTENT).get(content_id)
+    if content.prompts_done:
+        raise Skip("This content has its image prompts already.")
+    site = get_site(ctx, content.site_id)
+    headings = [h.text for h in outline(body_html(ctx, content)) if h.level == 2]
+    facts = {
+        "title": content.title, "primary_keyword": content.primary_keyword or content.title, "headings": headings,
+        "in_article_count": min(site.in_article_images, len({h.casefold() for h in headings})), "style": site.image_style or DEFAULT_STYLE, "language": content.language,
+    }
+    return Loaded(facts, {"content": content, "present": {i.id for i in images_of(ctx, content_id)}}, 1, content.site_id)
+
+
+def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
+    content, present = loaded.state["content"], loaded.state["present"]
+    images, contents = ctx.repository(IMAGE), ctx.repository(CONTENT)
+    wanted = [("featured", 0, answer.featured, None)]
+    wanted += [("in_article", n, one, one.after_heading) for n, one in enumerate(answer.in_article)]
+    made: list[Image] = []
+    for image_type, position, one, heading in wanted:
+        new_id = image_id(content.id, image_type, position)
+        if new_id not in present:  # an image of the editor's own stays
+            made.append(
+                images.new(
+                    content.sector_id, new_id, content=content.id, image_type=image_type, position=position, prompt=one.prompt, alt=one.alt, after_heading=heading,
+                    generated_by=provenance.provider,
+                )
+            )
+    changed = contents.changed(content, prompts_done=True, images_total=content.images_total + len(made), images_open=content.images_open + len(made))
+    writes = [w for image in made for w in images.creating(image, counted=False)]
+    writes += [*images.counting((None, image) for image in made), *contents.changing(content, changed)]
+    return Outcome(writes, 1, {"images": [i.id for i in made]})
+
+
+FUNCTION = AIFunction("generate_image_prompts", "image_prompts", "content", ImagePrompts, load, apply)

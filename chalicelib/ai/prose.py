@@ -1,0 +1,207 @@
+"""Cheap judgements of generated prose (is it whole, safe, on the subject, in the language?), used by the answers' checks.
+
+These reject an answer before it is stored; the score an editor sees and the sanitising are `writer`'s.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+
+WORD = re.compile(r"\w+(?:['\u2019-]\w+)*")
+BLOCKS = {"p", "li", "ul", "ol", "table", "thead", "tbody", "tr", "th", "td", "h1", "h2", "h3", "h4", "blockquote"}
+UNSAFE_TAGS = {"script", "iframe", "object", "embed", "style", "form", "input", "svg", "math", "link", "meta", "base", "template"}
+UNSAFE_SCHEMES = {"javascript", "data", "vbscript", "file"}
+MARKDOWN = re.compile(r"(?m)^\s*(?:```|#{1,6} \S|[*-] \*\*)|\*\*[^*\n]{1,80}\*\*|\]\(https?://")
+PLACEHOLDER = re.compile(
+    r"\b(?:lorem ipsum|as an ai(?: language)? model|i (?:cannot|can't|am unable to) (?:help|assist|write|fulfil)|your company name)\b"
+    r"|\[(?:insert|your|add|placeholder)\b",
+    re.IGNORECASE,
+)
+SENTENCE_END = re.compile("[.!?:;\u2026\u3002\uff01\uff1f\u061f\u0964)\"'\u201d\u2019\u00bb]$")
+
+# The commonest short words that tell these languages apart; a text is judged only when it has enough of them.
+FUNCTION_WORDS = {
+    "en": "the and of to is that for with you are this from your when how what not can which it",
+    "de": "der die das und ist nicht ein eine mit für auf den dem zu sie von wird sich auch werden",
+    "fr": "le la les des est une pour dans que vous pas sur avec plus et du au votre qui sont",
+    "es": "el los las una para con que por del es más se su como lo son y está al pero",
+    "it": "il che di per una con non sono è della più gli del nel anche come questo alla dei si",
+    "pt": "não uma para com os dos mais você que é em da do por são ao como seu também no",
+    "nl": "het een van en niet dat voor met zijn je op te deze ook aan wordt bij naar maar als",
+    "sv": "och att det som en är för på med inte av den till du kan har om ett eller din",
+    "da": "og at det som en er for på med ikke af den til du kan har om et eller din",
+    "pl": "i w na nie się z do to jest że dla jak przez są od oraz ale lub które po",
+    "tr": "ve bir bu için ile da de çok daha olarak gibi en olan ne her kadar sonra ya değil var",
+}
+LANGUAGE_NAMES = {
+    "english": "en", "german": "de", "deutsch": "de", "french": "fr", "français": "fr", "spanish": "es", "español": "es",
+    "italian": "it", "italiano": "it", "portuguese": "pt", "português": "pt", "dutch": "nl", "nederlands": "nl", "swedish": "sv",
+    "danish": "da", "polish": "pl", "turkish": "tr", "russian": "ru", "ukrainian": "uk", "greek": "el", "hebrew": "he",
+    "arabic": "ar", "hindi": "hi", "thai": "th", "chinese": "zh", "japanese": "ja", "korean": "ko",
+}  # fmt: skip
+SCRIPTS = {
+    "ru": "\u0400-\u04ff", "uk": "\u0400-\u04ff", "bg": "\u0400-\u04ff", "el": "\u0370-\u03ff", "he": "\u0590-\u05ff",
+    "ar": "\u0600-\u06ff", "fa": "\u0600-\u06ff", "ur": "\u0600-\u06ff", "hi": "\u0900-\u097f", "th": "\u0e00-\u0e7f",
+    "zh": "\u3400-\u9fff", "ja": "\u3040-\u30ff\u3400-\u9fff", "ko": "\uac00-\ud7af",
+}  # fmt: skip
+
+
+class _Body(HTMLParser):
+    """Reads a body once: its text by blocks, its headings, links and everything that must not be in it."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.pieces: list[str] = []
+        self.headings: list[int] = []
+        self.links: list[str] = []
+        self.unsafe: list[str] = []
+        self.open: list[str] = []
+        self.unbalanced: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in UNSAFE_TAGS:
+            self.unsafe.append(f"<{tag}>")
+        for name, value in attrs:
+            target = re.sub(r"[\s\x00-\x1f]", "", html.unescape(value or "")).lower()
+            if name.startswith("on"):
+                self.unsafe.append(name)
+            elif name in {"href", "src", "action", "formaction", "srcdoc"} and target.split(":", 1)[0] in UNSAFE_SCHEMES:
+                self.unsafe.append(target.split(":", 1)[0] + ":")
+            if tag == "a" and name == "href":
+                self.links.append((value or "").strip())
+        if re.fullmatch(r"h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag in BLOCKS:
+            self.pieces.append("\n")
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in BLOCKS:
+            return
+        self.pieces.append("\n")
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+        elif tag in self.open:
+            while self.open.pop() != tag:
+                pass
+            self.unbalanced.append(tag)
+        else:
+            self.unbalanced.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.pieces.append(data)
+
+
+def _read(body: str) -> _Body:
+    reader = _Body()
+    reader.feed(body)
+    reader.close()
+    return reader
+
+
+def visible_text(body: str) -> str:
+    """The text of an HTML body, a line per block."""
+    return re.sub(r"\s*\n\s*", "\n", "".join(_read(body).pieces)).strip()
+
+
+def word_count(text: str) -> int:
+    """Words of a text; in scripts without spaces, two characters count as a word."""
+    spaceless = len(re.findall("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]", text))
+    return len(WORD.findall(re.sub("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]", " ", text))) + spaceless // 2
+
+
+def has_markup(text: str) -> bool:
+    """True when plain text carries an HTML tag."""
+    return re.search(r"</?[a-zA-Z][^<>]*>", text) is not None
+
+
+def html_problems(body: str) -> list[str]:
+    """Structure and safety of a body: empty, cut off, unsafe, headings, Markdown, placeholders."""
+    reader = _read(body)
+    text = "".join(reader.pieces).strip()
+    if not text:
+        return ["The body is empty."]
+    found = []
+    if reader.unsafe:
+        found.append(f"Unsafe HTML: {', '.join(sorted(set(reader.unsafe)))}. Use p, h2, h3, ul, ol, li, table, strong, em, a only.")
+    if 1 in reader.headings:
+        found.append("The body must not contain an h1; the title is one already.")
+    if 2 not in reader.headings:
+        found.append("The body has no h2 section.")
+    ending = text.rstrip().rsplit("\n", 1)[-1].strip()
+    if not body.rstrip().endswith(">") or reader.open or not SENTENCE_END.search(ending):
+        found.append(f"The body is cut off; it ends with {ending[-60:]!r}.")
+    elif reader.unbalanced:
+        found.append(f"Tags that close nothing or in the wrong order: {', '.join(sorted(set(reader.unbalanced)))}.")
+    if MARKDOWN.search(text):
+        found.append("The body contains Markdown; use HTML only.")
+    if match := PLACEHOLDER.search(text):
+        found.append(f"The body contains a placeholder or a refusal: {match.group(0)!r}.")
+    return found
+
+
+def contains(text: str, phrase: str) -> bool:
+    """True when the words of `phrase` occur in `text` in their order, whatever the case and punctuation between them."""
+    return " ".join(WORD.findall(phrase.casefold())) in " ".join(WORD.findall(text.casefold()))
+
+
+def covers(text: str, keyword: str) -> bool:
+    """True when `text` deals with `keyword`: each of its words occurs, inflected at the end or not (a cheap stem, any language)."""
+    stems = {_stem(w) for w in WORD.findall(text.casefold())}
+    spaceless = "".join(text.casefold().split())
+
+    def occurs(word: str) -> bool:
+        return _stem(word) in stems or (not word.isascii() and word in spaceless)
+
+    return all(occurs(w) for w in WORD.findall(keyword.casefold()))
+
+
+def _stem(word: str) -> str:
+    """Without the ending, as far as that is safe without knowing the language."""
+    return word if len(word) < 5 else word[: max(4, len(word) - 3)]
+
+
+def foreign_links(body: str, given: Iterable[str]) -> list[str]:
+    """Addresses linked to in `body` that are neither in `given` nor anchors of the page itself."""
+    known = {_address(u) for u in given}
+    return list(dict.fromkeys(u for u in _read(body).links if not u.startswith("#") and _address(u) not in known))
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(html.unescape(url).strip())
+    return f"{parts.netloc.lower()}{parts.path.rstrip('/')}?{parts.query}"
+
+
+def language_code(language: str) -> str:
+    """`de`, `de-AT`, `German` -> `de`; an unknown name is returned in lower case."""
+    name = language.strip().lower()
+    return LANGUAGE_NAMES.get(name, re.split(r"[-_ ]", name)[0])
+
+
+def other_language(text: str, language: str) -> str | None:
+    """The code of the language `text` is evidently written in when that is not `language`; None when right or not decidable."""
+    code = language_code(language)
+    letters = [c for c in text if c.isalpha()]
+    if len(letters) < 60:
+        return None
+    if code in SCRIPTS:
+        inside = len(re.findall(f"[{SCRIPTS[code]}]", text))
+        return None if inside > 0.3 * len(letters) else _likeliest(text) or "another script"
+    if code not in FUNCTION_WORDS:
+        return None
+    if sum(not c.isascii() and ord(c) > 0x36F for c in letters) > 0.5 * len(letters):
+        return "another script"
+    heard = _likeliest(text)
+    return heard if heard and heard != code and {heard, code} != {"sv", "da"} else None
+
+
+def _likeliest(text: str) -> str | None:
+    """The language whose function words are clearly the commonest, judged from at least 15 of them."""
+    words = [w for w in WORD.findall(text.lower())]
+    counts = {code: sum(map(words.count, known.split())) for code, known in FUNCTION_WORDS.items()} if words else {}
+    ranked: Sequence[tuple[str, int]] = sorted(counts.items(), key=lambda c: -c[1])
+    if not ranked or ranked[0][1] < 15 or ranked[0][1] < 1.5 * ranked[1][1]:
+        return None
+    return ranked[0][0]

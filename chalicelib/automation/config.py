@@ -1,0 +1,94 @@
+"""Automation settings of a site: one object per site, made when first asked for."""
+
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, field_validator
+
+from chalicelib.core.context import Context
+from chalicelib.core.entity import Entity, SiteRecord, in_site
+from chalicelib.core.errors import Duplicate
+from chalicelib.core.service import Service
+
+PublishMode = Literal["manual", "gated", "auto"]
+
+
+class AutomationConfig(SiteRecord):
+    """Times in the site's IANA zone. batch sizes: items a stage takes at once; delays in seconds, 0-3600; caps None = no cap.
+    next_run_at: UTC, when the schedule starts the next run."""
+
+    enabled: bool = False
+    sector_id: str | None = None
+    frequency: Literal["hourly", "daily", "weekly", "monthly"] = "daily"
+    time: str = Field("02:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    time_zone: str = "UTC"
+    batch_size_1: int = Field(5000, ge=5, le=5000)
+    batch_size_2: int = Field(10, ge=1, le=50)
+    batch_size_3: int = Field(50, ge=1, le=100)
+    batch_size_4: int = Field(10, ge=1, le=50)
+    batch_size_5: int = Field(10, ge=1, le=50)
+    batch_size_6: int = Field(10, ge=1, le=50)
+    batch_size_7: int = Field(10, ge=1, le=50)
+    within_stage_delay_seconds: int = Field(0, ge=0, le=3600)
+    between_stage_delay_seconds: int = Field(1, ge=0, le=3600)
+    publish_mode: PublishMode = "manual"
+    gate_score: int = Field(80, ge=0, le=100)
+    max_items_per_stage: int | None = Field(None, ge=1, le=100_000)
+    max_credits_per_run: int | None = Field(None, ge=1)
+    max_credits_per_day: int | None = Field(None, ge=1)
+    tone: str = Field("", max_length=200)
+    language: str = Field("", max_length=20)
+    author_profile: str | None = None
+    last_run_at: str | None = None
+    next_run_at: str | None = None
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("must be an IANA time zone such as Europe/Berlin")
+        return ZoneInfo(value).key
+
+    def batch_size(self, stage: int) -> int:
+        size: int = getattr(self, f"batch_size_{stage}")
+        return size
+
+
+_WRITABLE = frozenset(AutomationConfig.model_fields) - frozenset(SiteRecord.model_fields) - {"last_run_at", "next_run_at"}
+CONFIG: Entity[AutomationConfig] = Entity(
+    name="automation_config",
+    plural="automation configs",
+    model=AutomationConfig,
+    letter="CFG",
+    place=in_site("CFG"),
+    create=_WRITABLE,
+    patch=_WRITABLE,
+    soft_delete=False,
+)
+_TAIL = "automation"
+
+
+class Configs(Service[AutomationConfig]):
+    entity = CONFIG
+
+    def of_site(self, site_id: str) -> AutomationConfig:
+        """The site's config, made with the defaults when there is none. Raises: NotFound for an unknown site."""
+        self.ctx.site(site_id)
+        found = self.repository.find(f"{site_id}-{_TAIL}")
+        if found is not None:
+            return found
+        try:
+            return self.repository.create(self.repository.new(site_id, _TAIL))
+        except Duplicate:
+            return self.repository.get(f"{site_id}-{_TAIL}")
+
+    def put(self, site_id: str, body: dict[str, Any], *, if_match: int | None = None) -> AutomationConfig:
+        """Raises: ValidationFailed, NotFound, PreconditionFailed."""
+        config = self.of_site(site_id)
+        if body.get("sector_id"):
+            self.ctx.sector(site_id, body["sector_id"])
+        return self.repository.patch(config.id, {k: v for k, v in body.items() if k in self.entity.patch}, if_match=if_match)
+
+
+def config_of(ctx: Context, site_id: str) -> AutomationConfig:
+    return Configs(ctx).of_site(site_id)

@@ -1,0 +1,215 @@
+"""HTTP: one dispatcher for all routes, so that every request gets an answer in one shape.
+
+It takes the place of Chalice's own dispatcher (`Igny8.__call__`), which answers errors, unknown media types and unknown methods in
+bodies of its own and never shows exceptions to middleware; Chalice still packages the routes and runs workers.
+"""
+
+import base64
+import json
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import quote
+
+from chalice import Chalice
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+
+from chalicelib.core.context import Deps
+from chalicelib.core.entity import invalid
+from chalicelib.core.errors import AppError, MethodNotAllowed, NotFound, Retryable, Throttled, TooLarge, UnsupportedMediaType, ValidationFailed
+from chalicelib.core.observability import logger
+from chalicelib.core.routing import JSON, Answer, Call, Route
+from chalicelib.core.scope import Scope
+
+MAX_JSON_BYTES = 1_000_000
+BINARY_TYPES = [
+    "multipart/form-data", "application/octet-stream", "application/zip", "text/csv", "image/png", "image/jpeg", "image/webp",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+]
+Authenticate = Callable[[Deps, dict[str, str]], Scope]
+Around = Callable[[Call, Route, Callable[[], Answer]], Answer]  # wraps a handler: throttling, idempotency
+
+
+class Igny8(Chalice):  # type: ignore[misc]
+    """The Chalice app with our dispatcher. Configure it once by `serve`."""
+
+    def serve(self, routes: Iterable[Route], deps: Callable[[], Deps], authenticate: Authenticate, around: Iterable[Around] = ()) -> None:
+        """Register the routes. Raises: ValueError for two routes at one method and path."""
+        self._deps, self._authenticate, self._around = deps, authenticate, tuple(around)
+        self.table: dict[str, dict[str, Route]] = {}
+        self.api.binary_types = BINARY_TYPES
+        for route in routes:
+            methods = self.table.setdefault(route.full_path, {})
+            if route.method in methods:
+                raise ValueError(f"two routes for {route.method} {route.full_path}")
+            methods[route.method] = route
+        for path, methods in self.table.items():
+            self.route(path, methods=[*methods, "OPTIONS"], content_types=["*/*"], name=_view_name(path))(_packaged_only)
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """API Gateway proxy event in, proxy answer out; never raises."""
+        request_id = (event.get("requestContext") or {}).get("requestId") or str(uuid.uuid4())
+        headers = {k.lower(): v for k, v in (event.get("headers") or {}).items()}
+        logger().append_keys(request_id=request_id)
+        try:
+            answer = self._answer(event, headers, request_id)
+        except AppError as error:
+            answer = _error(error)
+        except Exception:
+            logger().exception("unexpected error")
+            answer = _error(AppError())
+        finally:
+            logger().remove_keys(["request_id"])
+        return self._proxy(answer, headers, request_id)
+
+    def _answer(self, event: dict[str, Any], headers: dict[str, str], request_id: str) -> Answer:
+        place = event["requestContext"]
+        methods = self.table.get(place.get("resourcePath", ""))
+        if methods is None:
+            raise NotFound("There is no such route.")
+        method = place["httpMethod"]
+        if method == "OPTIONS":
+            return Answer(status=204, body="", headers={"Allow": ", ".join([*methods, "OPTIONS"])})
+        route = methods.get("GET" if method == "HEAD" else method)
+        if route is None:
+            raise MethodNotAllowed()
+        deps = self._deps()
+        scope = self._authenticate(deps, headers) if route.role is not None else None
+        if scope is not None and route.role is not None:
+            logger().append_keys(tenant=scope.tenant, user=scope.user_id)
+            scope.need(route.role)
+        raw = _raw_body(event)
+        parameters = _single(event)
+        call = Call(
+            deps=deps, scope=scope, path=event.get("pathParameters") or {}, query=_query(route, parameters), body=_body(route, headers, raw), raw=raw,
+            headers=headers, parameters=parameters, url=_url(event, headers, deps), request_id=request_id,
+        )
+        act: Callable[[], Answer] = lambda: _wrapped(route.handler(call), route)  # noqa: E731
+        for wrap in self._around:
+            act = _around(wrap, call, route, act)
+        return act()
+
+    def _proxy(self, answer: Answer, headers: dict[str, str], request_id: str) -> dict[str, Any]:
+        out = {"Content-Type": JSON, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **self._cors(headers), **answer.headers}
+        if answer.body is not None:
+            text = answer.body
+        else:
+            content = {**answer.extra, "request_id": request_id}
+            text = to_json(content).decode()
+        return {"statusCode": answer.status, "headers": out, "multiValueHeaders": {}, "body": text, "isBase64Encoded": False}
+
+    def _cors(self, headers: dict[str, str]) -> dict[str, str]:
+        origin = headers.get("origin")
+        if not origin:
+            return {}
+        origins = self._deps().config.origins
+        if origin not in origins and "*" not in origins:
+            return {}
+        return {
+            "Access-Control-Allow-Origin": origin, "Vary": "Origin", "Access-Control-Max-Age": "600",
+            "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
+            "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Account-Id",
+            "Access-Control-Expose-Headers": "X-Throttle-Limit, X-Throttle-Remaining, X-Throttle-Reset, Retry-After, Location",
+        }
+
+
+def _packaged_only(**path: str) -> None:
+    raise RuntimeError("Chalice's own dispatcher is not used")
+
+
+def _view_name(path: str) -> str:
+    return path.strip("/").replace("/", "_").replace("{", "").replace("}", "").replace("-", "_") or "root"
+
+
+def _around(wrap: Around, call: Call, route: Route, act: Callable[[], Answer]) -> Callable[[], Answer]:
+    return lambda: wrap(call, route, act)
+
+
+def _wrapped(result: Any, route: Route) -> Answer:
+    """A handler's result in the success envelope."""
+    answer = result if isinstance(result, Answer) else Answer(result, status=route.status)
+    if answer.body is not None or answer.extra.get("success") is not None:
+        return answer
+    envelope = {"success": True, "data": answer.data, **({"message": answer.message} if answer.message else {}), **answer.extra}
+    return Answer(status=answer.status, headers=answer.headers, extra=envelope)
+
+
+def _error(error: AppError) -> Answer:
+    headers = {}
+    wait = error.extra.get("retry_after_seconds") if isinstance(error, Throttled) else getattr(error, "retry_after_seconds", None)
+    if wait is not None or isinstance(error, Retryable):
+        headers["Retry-After"] = str(max(1, round(wait or 1)))
+    if error.status >= 500:
+        logger().warning("answered with an error", extra={"code": error.code, "detail": error.message})
+    return Answer(status=error.status, headers=headers, extra={"success": False, "error": error.body()})
+
+
+def _raw_body(event: dict[str, Any]) -> bytes:
+    body = event.get("body")
+    if body is None:
+        return b""
+    if event.get("isBase64Encoded"):
+        return base64.b64decode(body)
+    return body if isinstance(body, bytes) else body.encode()
+
+
+def _single(event: dict[str, Any]) -> dict[str, str]:
+    """Query parameters. Raises: ValidationFailed when one is given twice."""
+    many: dict[str, list[str]] = event.get("multiValueQueryStringParameters") or {k: [v] for k, v in (event.get("queryStringParameters") or {}).items()}
+    for name, values in many.items():
+        if len(values) > 1:
+            raise ValidationFailed.field(name, "is given more than once.")
+    return {name: values[0] for name, values in many.items()}
+
+
+def _query(route: Route, parameters: dict[str, str]) -> BaseModel | dict[str, str] | None:
+    if route.query is None:
+        if parameters:
+            name = next(iter(parameters))
+            raise ValidationFailed.field(name, "is not a parameter of this route, which takes none.")
+        return None
+    allowed = {f.alias or n for n, f in route.query.model_fields.items()}
+    if not route.query.model_config.get("extra") == "allow":
+        for name in parameters:
+            if name not in allowed:
+                raise ValidationFailed.field(name, f"is not a parameter here; allowed: {', '.join(sorted(allowed))}.")
+    try:
+        return route.query.model_validate(parameters)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def _body(route: Route, headers: dict[str, str], raw: bytes) -> Any:
+    if route.method not in ("POST", "PUT", "PATCH", "DELETE"):
+        return None
+    given = headers.get("content-type", JSON).split(";")[0].strip().lower()
+    if raw and given not in route.accepts:
+        raise UnsupportedMediaType(f"{given or 'no content type'} is not supported here; send {' or '.join(route.accepts)}.")
+    if given != JSON:
+        return None
+    if len(raw) > MAX_JSON_BYTES:
+        raise TooLarge(f"A JSON body has at most {MAX_JSON_BYTES} bytes.")
+    try:
+        data = json.loads(raw) if raw else {}
+    except (ValueError, RecursionError):
+        raise ValidationFailed.field("body", "is not valid JSON.") from None
+    if not isinstance(data, dict):
+        raise ValidationFailed.field("body", "must be a JSON object.")
+    if route.body is None:
+        return data
+    try:
+        return route.body.model_validate(data)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def _url(event: dict[str, Any], headers: dict[str, str], deps: Deps) -> str:
+    """The request's address as the caller sees it, without the query."""
+    path = (event.get("requestContext") or {}).get("path") or event.get("path") or ""
+    if not path.endswith("/"):
+        path += "/"
+    if deps.config.public_url:
+        return deps.config.public_url.rstrip("/") + quote(path)
+    scheme = headers.get("x-forwarded-proto", "http" if deps.config.is_local else "https")
+    return f"{scheme}://{headers.get('host', 'localhost')}{quote(path)}"

@@ -1,0 +1,119 @@
+"""Wrappers of everything that is not HTTP: stage Lambdas, queue workers and schedules, with logging, metrics and one error rule each.
+
+They wrap at declaration, because AWS calls these functions by `module.name` without ever importing `app.py`.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from chalice import Blueprint
+
+from chalicelib.core.context import Deps
+from chalicelib.core.errors import AppError
+from chalicelib.core.observability import logger, metrics
+
+DepsFactory = Callable[[], Deps]
+
+
+def _flush() -> None:
+    if metrics().metric_set:
+        metrics().flush_metrics(raise_on_empty_metrics=False)
+
+
+def lambda_function(bp: Blueprint, name: str, deps: DepsFactory) -> Callable[[Callable[[Deps, dict[str, Any], Any], Any]], Any]:
+    """Declare a Lambda for Step Functions: event in, JSON out. An exception's class name becomes the error name there."""
+
+    def declare(function: Callable[[Deps, dict[str, Any], Any], Any]) -> Any:
+        def run(event: dict[str, Any], context: Any) -> Any:
+            logger().append_keys(function=name, run=event.get("run"), item=event.get("item"))
+            try:
+                return function(deps(), event, context)
+            except AppError as error:
+                logger().warning("failed", extra={"error": type(error).__name__, "detail": error.message})
+                raise
+            except Exception:
+                logger().exception("crashed")
+                raise
+            finally:
+                _flush()
+
+        run.__name__ = name
+        run.__module__ = function.__module__
+        run.__doc__ = function.__doc__
+        return bp.lambda_function(name=name)(run)
+
+    return declare
+
+
+def queue_worker(bp: Blueprint, name: str, queue: str, deps: DepsFactory, *, batch_size: int) -> Callable[[Callable[[Deps, dict[str, Any], "Delivery"], None]], Any]:
+    """Declare an SQS worker that answers with partial batch failures. The function gets one message's body; a return or a
+    non-retryable error it raises is final (it has recorded the failure itself), anything else makes SQS deliver the message again."""
+
+    def declare(function: Callable[[Deps, dict[str, Any], Delivery], None]) -> Any:
+        def run(event: Any, context: Any) -> Any:
+            def one(record: SQSRecord) -> None:
+                delivery = Delivery(record)
+                logger().append_keys(function=name, message=record.message_id)
+                try:
+                    body = json.loads(record.body)
+                    if not isinstance(body, dict):
+                        raise ValueError("the message is not a JSON object")
+                    function(deps(), body, delivery)
+                except Exception:
+                    logger().exception("message failed", extra={"receives": delivery.receives})
+                    raise
+
+            processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+            try:
+                return process_partial_response(event=event, record_handler=one, processor=processor, context=context)
+            finally:
+                _flush()
+
+        run.__name__ = name
+        run.__module__ = function.__module__
+        run.__doc__ = function.__doc__
+        wrapped = bp.on_sqs_message(queue=queue, name=name, batch_size=batch_size)(_raw(run))
+        return wrapped
+
+    return declare
+
+
+class Delivery:
+    """receives: how often SQS has delivered this message, this time included."""
+
+    def __init__(self, record: SQSRecord) -> None:
+        self.message_id = record.message_id
+        self.receives = int(record.attributes.approximate_receive_count or 1)
+
+
+def _raw(run: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+    """Chalice gives an SQSEvent of its own; powertools wants the raw event."""
+
+    def view(event: Any) -> Any:
+        return run(event.to_dict(), event.context)
+
+    view.__name__, view.__module__, view.__doc__ = run.__name__, run.__module__, run.__doc__
+    return view
+
+
+def schedule(bp: Blueprint, name: str, rate: str, deps: DepsFactory) -> Callable[[Callable[[Deps], Any]], Any]:
+    """Declare a scheduled Lambda; rate: `rate(5 minutes)` or `cron(…)`. An error is raised so that Lambda tries again and alarms see it."""
+
+    def declare(function: Callable[[Deps], Any]) -> Any:
+        def view(event: Any) -> Any:
+            logger().append_keys(function=name)
+            try:
+                return function(deps())
+            except Exception:
+                logger().exception("crashed")
+                raise
+            finally:
+                _flush()
+
+        view.__name__, view.__module__, view.__doc__ = name, function.__module__, function.__doc__
+        return bp.schedule(rate, name=name)(view)
+
+    return declare

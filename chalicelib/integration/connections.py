@@ -1,0 +1,97 @@
+"""Connections: where a site is published. Secrets are write-only, sealed with the tenant and the field as context."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from chalicelib.core.context import Context
+from chalicelib.core.entity import Entity, Filter, SiteRecord, Unique, in_site
+from chalicelib.core.errors import ValidationFailed
+from chalicelib.core.service import Service
+from chalicelib.ports import Publisher
+
+Target = Literal["wordpress", "webhook", "static"]
+SECRET_FIELDS = ("app_password", "api_key")
+
+
+class Connection(SiteRecord):
+    """url: the WordPress site's address; base_url: public address of a static site; *_sealed: secrets, never answered."""
+
+    name: str = Field(min_length=1, max_length=120)
+    target: Target
+    url: str = Field("", max_length=500)
+    base_url: str = Field("", max_length=500)
+    username: str = Field("", max_length=200)
+    app_password_sealed: str | None = None
+    api_key_sealed: str | None = None
+    default_status: Literal["publish", "draft"] = "publish"
+    is_active: bool = True
+
+    @field_validator("url", "base_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError("must begin with https://")
+        return value.rstrip("/")
+
+
+CONNECTION: Entity[Connection] = Entity(
+    name="connection",
+    plural="connections",
+    model=Connection,
+    letter="Q",
+    place=in_site("Q"),
+    index={"n": "name"},
+    filters={"target": Filter("target", choices=("wordpress", "webhook", "static"))},
+    orderings={"created_at": "c", "name": "n"},
+    unique=(Unique(("name",), within="site"),),
+    create=frozenset({"name", "target", "url", "base_url", "username", "default_status", "is_active"}),
+    patch=frozenset({"name", "url", "base_url", "username", "default_status", "is_active"}),
+    soft_delete=False,
+)
+
+
+class Connections(Service[Connection]):
+    entity = CONNECTION
+
+    def create(self, body: dict[str, Any]) -> Connection:
+        """body may hold `app_password` and `api_key` in plain text; they are sealed here. Raises: ValidationFailed."""
+        site_id = self.owner(body)
+        fields = {k: v for k, v in body.items() if k in self.entity.create}
+        record = self.repository.new(site_id, **fields, **self._sealed(body))
+        self._complete(record)
+        return self.repository.create(record)
+
+    def _sealed(self, body: dict[str, Any]) -> dict[str, str]:
+        return {
+            f"{name}_sealed": self.ctx.deps.secrets.seal(str(body[name]), {"tenant": self.ctx.tenant, "field": f"connection.{name}"})
+            for name in SECRET_FIELDS
+            if body.get(name)
+        }
+
+    def _complete(self, record: Connection) -> None:
+        if record.target == "wordpress":
+            for name, value in (("url", record.url), ("username", record.username), ("app_password", record.app_password_sealed)):
+                if not value:
+                    raise ValidationFailed.field(name, "is required for WordPress.")
+        if record.url.startswith("http://") and not self.ctx.deps.config.is_local:
+            raise ValidationFailed.field("url", "must begin with https://.")
+
+    def present(self, records: Any) -> list[dict[str, Any]]:
+        hidden = {f"{name}_sealed" for name in SECRET_FIELDS}
+        return [{**r.model_dump(exclude=hidden), **{f"has_{n}": bool(getattr(r, f"{n}_sealed")) for n in SECRET_FIELDS}} for r in records]
+
+    def active(self, site_id: str) -> Connection | None:
+        """The site's publishing target: its oldest active connection."""
+        found = self.repository.under((f"{self.ctx.tenant}#{site_id}#Q", ""))
+        return next(iter(sorted((c for c in found if c.is_active), key=lambda c: c.order)), None)
+
+
+def publisher_of(ctx: Context, connection: Connection, site_name: str) -> Publisher:
+    """The publisher with its secrets unsealed, for this call only."""
+    fields = connection.model_dump()
+    for name in SECRET_FIELDS:
+        sealed = fields.pop(f"{name}_sealed")
+        if sealed:
+            fields[name] = ctx.deps.secrets.unseal(sealed, {"tenant": ctx.tenant, "field": f"connection.{name}"})
+    return ctx.deps.publisher(ctx.tenant, site_name, fields)

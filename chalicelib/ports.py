@@ -1,0 +1,280 @@
+"""What the product needs from outside, on one page: each port is a need, named so, with few methods and our own types.
+
+Adapters in `chalicelib/adapters/` implement them and translate every vendor error to `core.errors` (`UpstreamUnavailable` when
+asking again may help, `UpstreamRejected` when not, `InvalidAnswer` when the answer is unusable). One contract test class per
+port runs on every adapter. Only `deps.py` knows which adapter serves which port. This module imports nothing of ours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True)
+class TextRequest:
+    """One question to a text model.
+
+    function: name of the AI function that asks. prompt: the whole prompt. schema: pydantic model of the answer.
+    facts: the data the prompt was rendered from (JSON types); a model that reads prose ignores it, `offline` composes from it.
+    repair: set on the second try: the first answer's text and what was wrong with it.
+    timeout_seconds: the longest this call may take, retries of the transport included.
+    """
+
+    function: str
+    system: str
+    prompt: str
+    schema: type[BaseModel]
+    facts: dict[str, Any] = field(default_factory=dict)
+    max_output_tokens: int = 8000
+    timeout_seconds: float = 120.0
+    repair: "Repair | None" = None
+
+
+@dataclass(frozen=True)
+class Repair:
+    answer: str
+    problems: list[str]
+
+
+@dataclass(frozen=True)
+class TextAnswer:
+    """text: the JSON as it came. tokens_in/tokens_out: None when the provider does not say. cost_usd: None when unknown, never 0
+    for unknown; 0 is right for `offline`."""
+
+    text: str
+    model: str
+    provider: str
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+
+
+@runtime_checkable
+class TextModel(Protocol):
+    provider: str
+    model: str
+
+    def complete(self, request: TextRequest) -> TextAnswer:
+        """Ask once (no repair of its own) and return the answer's text, which claims to be JSON of `request.schema`.
+
+        Raises: UpstreamUnavailable, UpstreamRejected, InvalidAnswer (refused, cut off, not JSON at all).
+        """
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    provider: str
+    model: str
+    threshold: float  # cosine distance at which average linkage is cut, measured for this model (design/ai)
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        """texts: n strings -> numpy float32 array (n, d), rows of length one, same order. Raises: UpstreamUnavailable, UpstreamRejected."""
+        ...
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """title: text an offline drawing may show. width_px, height_px: the size wanted."""
+
+    prompt: str
+    width_px: int
+    height_px: int
+    title: str = ""
+    timeout_seconds: float = 120.0
+
+
+@dataclass(frozen=True)
+class ImageAnswer:
+    data: bytes
+    mime: str
+    model: str
+    provider: str
+    cost_usd: float | None = None
+
+
+@runtime_checkable
+class ImageModel(Protocol):
+    provider: str
+    model: str
+
+    def draw(self, request: ImageRequest) -> ImageAnswer:
+        """Raises: UpstreamUnavailable, UpstreamRejected (moderation included), InvalidAnswer (not an image)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Term:
+    """A taxonomy term. taxonomy: `category` or `tag`."""
+
+    name: str
+    slug: str
+    taxonomy: str
+    external_id: str | None = None
+
+
+@dataclass(frozen=True)
+class ArticleImage:
+    """position: 0 is the first of its kind. source: the URL the article's HTML uses for it, which the publisher rewrites."""
+
+    image_type: str  # featured | in_article | desktop | mobile
+    position: int
+    data: bytes
+    mime: str
+    alt: str
+    filename: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Article:
+    """What a publisher puts on a target. html: the body, sanitised, without h1. status: publish | draft | future.
+    source_id: our content id, the same for ever; slug: ours, stable; published_at: aware UTC or None for now."""
+
+    source_id: str
+    title: str
+    slug: str
+    html: str
+    excerpt: str = ""
+    meta_title: str = ""
+    meta_description: str = ""
+    primary_keyword: str = ""
+    language: str = "en"
+    content_type: str = "post"
+    status: str = "publish"
+    terms: tuple[Term, ...] = ()
+    images: tuple[ArticleImage, ...] = ()
+    json_ld: dict[str, Any] | None = None
+    generated_by: str = ""
+    author: str = ""
+    site_name: str = ""
+    published_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class RemotePost:
+    """The one remote post of a content on a target. notes: what the target did not take over (for example unregistered meta)."""
+
+    external_id: str
+    url: str
+    status: str
+    terms: tuple[Term, ...] = ()
+    media: dict[str, str] = field(default_factory=dict)  # our image filename -> remote id
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """The answer of a connection test: ok, and what was found, for a person."""
+
+    ok: bool
+    message: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Publisher(Protocol):
+    target: str  # wordpress | webhook | static
+
+    def publish(self, article: Article, known: RemotePost | None) -> RemotePost:
+        """Create or update the one post of `article.source_id`. known: what the last success returned, None if there was none;
+        a post that exists all the same (an earlier reply was lost) is found and updated, never doubled.
+
+        Raises: UpstreamUnavailable (nothing is known about the outcome: call again), UpstreamRejected.
+        """
+        ...
+
+    def check(self) -> Check:
+        """Test address, credentials and rights without changing anything. Raises: UpstreamUnavailable."""
+        ...
+
+
+class Jobs(Protocol):
+    def send(self, queue: str, body: dict[str, Any], delay_seconds: int = 0) -> str:
+        """queue: `ai`, `images` or `publish`. body: JSON types, ids rather than documents. Returns the message id."""
+        ...
+
+    def again(self, queue: str, receipt: str, seconds: int) -> None:
+        """Have a message that failed delivered again after so long, instead of after the queue's whole visibility timeout."""
+        ...
+
+
+class Workflow(Protocol):
+    """The state machine and its task tokens."""
+
+    def start(self, name: str, body: dict[str, Any]) -> str:
+        """Start an execution; the same name started already counts as success. Returns its ARN."""
+        ...
+
+    def stop(self, arn: str, cause: str) -> None: ...
+
+    def status(self, arn: str) -> str:
+        """RUNNING | SUCCEEDED | FAILED | TIMED_OUT | ABORTED | UNKNOWN (no such execution)."""
+        ...
+
+    def succeed(self, token: str, output: dict[str, Any]) -> None: ...
+
+    def fail(self, token: str, error: str, cause: str) -> None: ...
+
+
+class Files(Protocol):
+    """Binary objects by key; a key begins with the tenant's id."""
+
+    def put(self, key: str, data: bytes, mime: str) -> None: ...
+
+    def get(self, key: str) -> bytes:
+        """Raises: NotFound."""
+        ...
+
+    def delete(self, key: str) -> None: ...
+
+    def list(self, prefix: str) -> Sequence[str]:
+        """All keys that begin so."""
+        ...
+
+    def url(self, key: str, seconds: int = 300) -> str:
+        """A signed address that anyone may read for so long."""
+        ...
+
+
+class Secrets(Protocol):
+    def seal(self, plain: str, context: dict[str, str]) -> str:
+        """Encrypt under the given context (tenant and field). Returns text that is safe to store."""
+        ...
+
+    def unseal(self, sealed: str, context: dict[str, str]) -> str:
+        """Raises: UpstreamRejected when the context differs or the text was changed."""
+        ...
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tokens:
+    access: str
+    refresh: str
+    expires_in: int
+
+
+class UserPool(Protocol):
+    """Where passwords live. username: `<tenant>.<user id>`, so that a token names both."""
+
+    def create(self, username: str, email: str, password: str) -> None: ...
+
+    def login(self, username: str, password: str) -> Tokens:
+        """Raises: NotAuthenticated."""
+        ...
+
+    def keys(self) -> dict[str, Any]:
+        """The pool's JSON Web Key Set."""
+        ...
+
+    issuer: str
+    client_id: str

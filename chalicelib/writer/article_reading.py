@@ -1,0 +1,209 @@
+"""An article's HTML read once, as the checks need it: blocks, sections, links, images, and what markup is unsafe or broken."""
+
+import html as html_module
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from html.parser import HTMLParser
+
+from chalicelib.writer.html import BLOCKS, HEADINGS, WORD, clean_html, plain_text, word_count
+from chalicelib.writer.readability import sentences
+
+_ACTIVE = frozenset({"script", "iframe", "object", "embed", "form", "svg", "math", "base", "meta", "link", "frame", "applet"})
+_FOREIGN = frozenset(
+    {"style", "input", "button", "select", "textarea", "font", "center", "marquee", "video", "audio", "canvas", "template"}
+)
+_PAGE = frozenset({"html", "head", "body", "title"})
+_CLOSED = frozenset({*HEADINGS, "p", "ul", "ol", "li", "table", "tr", "td", "th", "blockquote", "div", "a", "strong", "em"})
+_OPTIONAL_END = frozenset({"p", "li", "tr", "td", "th"})  # HTML lets these be left open
+
+
+@dataclass
+class Block:
+    """A heading, paragraph, list item or cell. kind: its tag, `text` for loose text. linked: characters that are link text."""
+
+    kind: str
+    text: str = ""
+    linked: int = 0
+
+    @property
+    def level(self) -> int:
+        """1 to 6 of a heading, else 0."""
+        return int(self.kind[1]) if self.kind in HEADINGS else 0
+
+    @cached_property
+    def words(self) -> int:
+        return len(WORD.findall(self.text))
+
+
+@dataclass
+class Link:
+    href: str | None
+    text: str = ""
+    image: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    src: str
+    alt: str | None
+
+
+@dataclass
+class Section:
+    """A heading (None: the introduction) and what stands under it up to the next heading of any level."""
+
+    heading: Block | None
+    blocks: list[Block] = field(default_factory=list)
+
+    @property
+    def words(self) -> int:
+        return sum(block.words for block in self.blocks)
+
+
+class Reading:
+    """html: as it came; what is unsafe is found in this, everything else in its cleaned form plus the headings' true levels."""
+
+    def __init__(self, html: str) -> None:
+        self.html = html
+        self.text = plain_text(clean_html(html))
+        self.words = word_count(html)
+        parser = _Parser()
+        parser.feed(html)
+        parser.close()
+        self.blocks = [block for block in parser.blocks if block.text or block.level]
+        self.links, self.pictures = parser.links, parser.pictures
+        self.tags, self.unsafe, self.styled = parser.tags, parser.unsafe, parser.styled
+        self.unbalanced = parser.unbalanced()
+        self.cut_inside_tag = re.search(r"<[a-zA-Z/][^<>]*\Z", html.rstrip()) is not None
+        self.foreign = sorted({tag for tag in parser.tags if tag in _FOREIGN})
+        self.page = sorted({tag for tag in parser.tags if tag in _PAGE})
+
+    @cached_property
+    def headings(self) -> list[Block]:
+        return [block for block in self.blocks if block.level]
+
+    @cached_property
+    def paragraphs(self) -> list[Block]:
+        return [block for block in self.blocks if block.kind in ("p", "text") and block.text]
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        found = [Section(None)]
+        for block in self.blocks:
+            if block.level:
+                found.append(Section(block))
+            else:
+                found[-1].blocks.append(block)
+        return found
+
+    @cached_property
+    def sentences(self) -> list[str]:
+        return [one for block in self.blocks if not block.level and block.kind != "pre" for one in sentences(block.text)]
+
+    @cached_property
+    def prose(self) -> str:
+        """The text without headings and code, a line per block."""
+        return "\n".join(block.text for block in self.blocks if not block.level and block.kind not in ("pre", "code"))
+
+
+class _Parser(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.blocks: list[Block] = []
+        self.links: list[Link] = []
+        self.pictures: list[Picture] = []
+        self.tags: Counter[str] = Counter()
+        self.unsafe: list[str] = []
+        self.styled = 0
+        self._ended: Counter[str] = Counter()
+        self._kinds: list[str] = []
+        self._open: Block | None = None
+        self._link: Link | None = None
+        self._code = 0
+        self._silent = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tags[tag] += 1
+        self._judge(tag, attrs)
+        if tag in ("script", "style", "title"):
+            self._silent += 1
+        elif tag in ("code", "pre"):
+            self._code += 1
+        elif tag == "a":
+            self._link = Link(values.get("href"))
+            self.links.append(self._link)
+        elif tag == "img":
+            self.pictures.append(Picture((values.get("src") or "").strip(), values.get("alt")))
+            if self._link:
+                self._link.image = True
+        elif tag == "br":
+            if self._open is not None:
+                self._open.text += "\n"
+        elif tag in BLOCKS:
+            self._close_block()
+            self._kinds.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._ended[tag] += 1
+        if tag in ("script", "style", "title"):
+            self._silent = max(0, self._silent - 1)
+        elif tag in ("code", "pre"):
+            self._code = max(0, self._code - 1)
+        elif tag == "a":
+            self._link = None
+        elif tag in BLOCKS:
+            if tag in HEADINGS and self._open is None:
+                self._new_block()  # an empty heading is one too
+            self._close_block()
+            if tag in self._kinds:
+                while self._kinds.pop() != tag:
+                    continue
+
+    def handle_data(self, data: str) -> None:
+        if self._silent or self._code:
+            return  # a code sample may look like anything the checks look for
+        if self._open is None:
+            if not data.strip():
+                return
+            self._new_block()
+        if self._open is not None:
+            self._open.text += data.replace("\n", " ")  # only <br> breaks a line
+            if self._link is not None:
+                self._open.linked += len(data.strip())
+        if self._link is not None:
+            self._link.text += data
+
+    def close(self) -> None:
+        super().close()
+        self._close_block()
+
+    def unbalanced(self) -> list[str]:
+        """Tags opened and closed a different number of times, where HTML asks for both."""
+        return sorted(
+            tag for tag in _CLOSED if self._ended[tag] > self.tags[tag] or (self._ended[tag] < self.tags[tag] and tag not in _OPTIONAL_END)
+        )
+
+    def _judge(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _ACTIVE:
+            self.unsafe.append(f"<{tag}>")
+        for name, value in attrs:
+            target = re.sub(r"[\s\x00-\x1f]", "", html_module.unescape(value or "")).lower()
+            if name.startswith("on") and len(name) > 2:
+                self.unsafe.append(name)
+            elif name == "srcdoc" or re.match(r"(?:javascript|vbscript|data:text|data:application)", target):
+                self.unsafe.append(f"{name}={target[:30]}")
+            elif name == "style":
+                self.styled += 1
+
+    def _new_block(self) -> None:
+        kind = next((one for one in reversed(self._kinds) if one not in ("div", "section", "article", "main", "ul", "ol", "tr")), "text")
+        self._open = Block(kind)
+        self.blocks.append(self._open)
+
+    def _close_block(self) -> None:
+        if self._open is not None:
+            self._open.text = "\n".join(line for line in (" ".join(part.split()) for part in self._open.text.split("\n")) if line)
+            self._open = None

@@ -1,0 +1,166 @@
+"""Contents: the articles. The meta record lists and sorts; the HTML body lies beside it, one item per revision, in S3 when large."""
+
+import gzip
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from chalicelib.core.context import Context
+from chalicelib.core.entity import Entity, Filter, SectorRecord, in_sector
+from chalicelib.core.errors import NotFound
+from chalicelib.core.service import Service
+from chalicelib.core.table import Key, Write, put
+from chalicelib.planner.clusters import CLUSTER
+from chalicelib.planner.ideas import CONTENT_TYPES, ContentType, Structure
+
+ContentStatus = Literal["draft", "review", "published"]
+SyncStatus = Literal["none", "queued", "publishing", "synced", "failed"]
+INLINE_MAX_BYTES = 8_192  # compressed; above, S3 is cheaper to write and lists stay lean (docs/data-model)
+
+
+class Faq(BaseModel):
+    question: str
+    answer: str
+
+
+class Finding(BaseModel):
+    code: str
+    severity: str
+    message: str
+
+
+class Content(SectorRecord):
+    """revision: number of the current body. prompts_done: image prompts were made; images_total, images_open: image records and
+    those still pending; score, findings: the content check; sync_*: the state of publishing; external_*: the remote post."""
+
+    title: str = Field(min_length=1, max_length=300)
+    slug: str = Field("", max_length=200)
+    excerpt: str = Field("", max_length=2000)
+    word_count: int = Field(0, ge=0)
+    meta_title: str | None = Field(None, max_length=300)
+    meta_description: str | None = Field(None, max_length=500)
+    primary_keyword: str | None = Field(None, max_length=200)
+    secondary_keywords: list[str] = Field(default_factory=list, max_length=100)
+    cluster: str
+    task: str | None = None
+    content_type: ContentType = "post"
+    content_structure: str = Structure
+    language: str = "en"
+    categories: list[str] = Field(default_factory=list, max_length=20)
+    tags: list[str] = Field(default_factory=list, max_length=50)
+    taxonomy_terms: list[str] = Field(default_factory=list, max_length=100)
+    faq: list[Faq] = Field(default_factory=list, max_length=30)
+    revision: int = Field(0, ge=0)
+    status: ContentStatus = "draft"
+    source: Literal["igny8", "wordpress"] = "igny8"
+    prompts_done: bool = False
+    images_total: int = Field(0, ge=0)
+    images_open: int = Field(0, ge=0)
+    score: int | None = None
+    findings: list[Finding] = Field(default_factory=list)
+    blockers: int = Field(0, ge=0)
+    sync_status: SyncStatus = "none"
+    sync_reason: str | None = None
+    external_id: str | None = None
+    external_url: str | None = None
+    external_type: str | None = None
+    external_metadata: dict[str, Any] = Field(default_factory=dict)
+    published_at: str | None = None
+    note: str | None = Field(None, max_length=2000)
+    generated_by: str = ""
+
+    @property
+    def own_id(self) -> str:
+        """The part of the id that names the content's own partition."""
+        return self.id.partition("-")[2]
+
+
+def waiting_contents(sector_id: str, step: str) -> str:
+    """Name of the collection of contents that wait for a step: prompts | images | review."""
+    return f"{sector_id}#content-{step}"
+
+
+def _collection(content: Content) -> str | None:
+    if content.source != "igny8" or content.status == "published":
+        return None
+    if content.status == "review":
+        return waiting_contents(content.sector_id, "review")
+    return waiting_contents(content.sector_id, "images" if content.prompts_done else "prompts")
+
+
+_WRITABLE = frozenset(
+    {"title", "slug", "excerpt", "meta_title", "meta_description", "primary_keyword", "secondary_keywords", "cluster", "content_type", "content_structure", "language",
+     "categories", "tags", "taxonomy_terms"}
+)
+CONTENT: Entity[Content] = Entity(
+    name="content",
+    plural="contents",
+    model=Content,
+    letter="P",
+    place=in_sector("P"),
+    index={"n": "title"},
+    collection=_collection,
+    filters={
+        "status": Filter("status", choices=("draft", "review", "published")),
+        "cluster": Filter("cluster", related=lambda: CLUSTER),
+        "cluster_id": Filter("cluster", related=lambda: CLUSTER),
+        "content_type": Filter("content_type", choices=CONTENT_TYPES),
+        "content_structure": Filter("content_structure"),
+        "source": Filter("source", choices=("igny8", "wordpress")),
+        "sync_status": Filter("sync_status", choices=("none", "queued", "publishing", "synced", "failed")),
+    },
+    orderings={"created_at": "c", "title": "n", "status": "d"},
+    search=("title",),
+    create=_WRITABLE,
+    patch=_WRITABLE,
+    counted=("status",),
+    ranked=("status", ("draft", "review", "published")),
+)
+
+
+def body_key(tenant: str, content_id: str, revision: int) -> Key:
+    return f"{tenant}#P#{content_id.partition('-')[2]}", f"B#{revision:06d}"
+
+
+def body_write(ctx: Context, content_id: str, revision: int, html: str, **about: Any) -> Write:
+    """The write that stores a revision's HTML: compressed in the item, or in S3 (stored here and now, referenced by the write).
+    about: what is known of the revision (note, author, provenance)."""
+    packed = gzip.compress(html.encode(), mtime=0)
+    item: dict[str, Any] = {"revision": revision, **about}
+    if len(packed) <= INLINE_MAX_BYTES:
+        item["gz"] = packed
+    else:
+        item["file"] = f"{ctx.tenant}/content/{content_id}/{revision:06d}.html.gz"
+        ctx.deps.files.put(item["file"], packed, "application/gzip")
+    return put(body_key(ctx.tenant, content_id, revision), item)
+
+
+def body_html(ctx: Context, content: Content) -> str:
+    """The current HTML body; '' when none was written yet. Raises: NotFound when the stored body is gone."""
+    if content.revision == 0:
+        return ""
+    item = ctx.deps.table.get(body_key(ctx.tenant, content.id, content.revision))
+    if item is None:
+        raise NotFound("The body of this content is missing.")
+    packed = item["gz"] if "gz" in item else ctx.deps.files.get(item["file"])
+    return gzip.decompress(packed).decode()
+
+
+class Contents(Service[Content]):
+    entity = CONTENT
+    related = {"cluster": CLUSTER}  # noqa: RUF012
+
+    def waiting(self, sector_id: str, step: str, limit: int | None = None) -> list[Content]:
+        """Contents of the sector that wait for `prompts`, `images` or `review`, oldest first."""
+        return self.repository.collection(waiting_contents(sector_id, step), limit)
+
+    def html(self, content: Content) -> str:
+        return body_html(self.ctx, content)
+
+    def present(self, records: Any) -> list[dict[str, Any]]:
+        clusters = self.ctx.repository(CLUSTER).get_many(r.cluster for r in records)
+        return [
+            {**r.model_dump(), "cluster_name": clusters[r.cluster].name if r.cluster in clusters else None, "has_images": r.images_total > 0,
+             "images_ready": r.images_total > 0 and r.images_open == 0, "wp_post_id": r.external_id}
+            for r in records
+        ]

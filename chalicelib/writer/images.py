@@ -1,0 +1,99 @@
+"""Images of a content: one per type and position, which is their primary key. The picture itself lies in the file store."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from chalicelib.core.context import Context
+from chalicelib.core.entity import Entity, Filter, Placement, SectorRecord
+from chalicelib.core.errors import NotFound
+from chalicelib.core.service import Service
+from chalicelib.core.table import Key
+
+ImageType = Literal["featured", "desktop", "mobile", "in_article"]
+IMAGE_TYPES = ("featured", "desktop", "mobile", "in_article")
+ImageStatus = Literal["pending", "generated", "failed"]
+SIZES_PX = {"featured": (1200, 675), "in_article": (1024, 576), "desktop": (1600, 900), "mobile": (720, 1280)}
+_SHORT = {"featured": "f", "desktop": "d", "mobile": "m", "in_article": "a"}
+_LONG = {v: k for k, v in _SHORT.items()}
+
+
+def _split(public_id: str) -> tuple[str, str, str, int]:
+    parts = public_id.split("-")
+    if len(parts) != 3 or len(parts[0]) != 10 or parts[2][:1] not in _LONG or not parts[2][1:].isascii() or not parts[2][1:].isdigit():
+        raise NotFound()
+    return parts[0], parts[1], _LONG[parts[2][0]], int(parts[2][1:])
+
+
+def image_id(content_id: str, image_type: str, position: int) -> str:
+    """The id of a content's (or, for old clients, a task's) image of this type and position."""
+    return f"{content_id}-{_SHORT[image_type]}{position}"
+
+
+def _key(tenant: str, public_id: str) -> Key:
+    _, own, image_type, position = _split(public_id)
+    return f"{tenant}#P#{own}", f"M#{image_type}#{position:03d}"
+
+
+class Image(SectorRecord):
+    """after_heading: the heading an in-article image follows. image_path: key in the file store; error: why it failed."""
+
+    content: str | None = None
+    task: str | None = None
+    image_type: ImageType
+    position: int = Field(0, ge=0, le=99)
+    prompt: str = Field("", max_length=4000)
+    alt: str = Field("", max_length=500)
+    after_heading: str | None = None
+    image_url: str | None = Field(None, max_length=2000)
+    image_path: str | None = None
+    mime: str | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+    status: ImageStatus = "pending"
+    error: str | None = None
+    attempts: int = Field(0, ge=0)
+    generated_by: str = ""
+
+
+IMAGE: Entity[Image] = Entity(
+    name="image",
+    plural="images",
+    model=Image,
+    letter="M",
+    place=Placement(
+        kind="sector", key=_key, owner=lambda public_id: _split(public_id)[0], lists=lambda tenant, owner: f"{tenant}#{owner}#M", make_id=lambda owner, tail: tail
+    ),
+    index={"v": "position", "n": "id"},
+    filters={
+        "task_id": Filter("task"),
+        "content_id": Filter("content"),
+        "image_type": Filter("image_type", choices=IMAGE_TYPES),
+        "status": Filter("status", choices=("pending", "generated", "failed")),
+    },
+    orderings={"created_at": "c", "position": "v", "id": "n"},
+    create=frozenset({"content", "task", "image_type", "position", "prompt", "alt", "image_url"}),
+    patch=frozenset({"prompt", "alt", "image_url", "status"}),
+    counted=("status",),
+)
+
+
+class Images(Service[Image]):
+    entity = IMAGE
+
+    def of_content(self, content_id: str) -> list[Image]:
+        """All live images of a content: featured first, then by position."""
+        found = self.repository.under((f"{self.ctx.tenant}#P#{content_id.partition('-')[2]}", "M#"))
+        return sorted(found, key=lambda i: (i.image_type != "featured", i.image_type, i.position))
+
+
+def images_of(ctx: Context, content_id: str) -> list[Image]:
+    return Images(ctx).of_content(content_id)
+
+
+def grouped(images: list[Image]) -> dict[str, Any]:
+    """A content's images as editors see them: the featured one and those in the article."""
+    return {
+        "featured": next((i.model_dump() for i in images if i.image_type == "featured"), None),
+        "in_article": [i.model_dump() for i in images if i.image_type == "in_article"],
+    }

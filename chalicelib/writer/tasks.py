@@ -1,0 +1,115 @@
+"""Writing tasks: one article to write each, made from an idea or by hand."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from chalicelib.core.context import Context
+from chalicelib.core.entity import Entity, Filter, SectorRecord, in_sector
+from chalicelib.core.errors import Conflict
+from chalicelib.core.service import Service
+from chalicelib.core.table import Write
+from chalicelib.planner.clusters import CLUSTER
+from chalicelib.planner.ideas import CONTENT_TYPES, IDEA, ContentType, Idea, Structure
+
+TaskStatus = Literal["queued", "completed"]
+GenerationState = Literal["idle", "running", "failed", "done"]
+
+
+class Task(SectorRecord):
+    """keywords: comma-separated text. content: the article's id once it is written. last_error: why the last try failed."""
+
+    title: str = Field(min_length=1, max_length=300)
+    description: str = Field("", max_length=5000)
+    cluster: str
+    idea: str | None = None
+    content: str | None = None
+    content_type: ContentType = "post"
+    content_structure: str = Structure
+    taxonomy_term: str | None = None
+    keywords: str = Field("", max_length=5000)
+    primary_keyword: str = Field("", max_length=200)
+    word_count: int = Field(1000, ge=100, le=10_000)
+    audience: str = Field("", max_length=300)
+    tone: str = Field("", max_length=200)
+    language: str | None = None
+    author_profile: str | None = None
+    status: TaskStatus = "queued"
+    generation_state: GenerationState = "idle"
+    attempts: int = Field(0, ge=0)
+    last_error: str | None = None
+
+    @property
+    def keyword_list(self) -> list[str]:
+        return [k.strip() for k in self.keywords.split(",") if k.strip()]
+
+
+def queued_tasks(sector_id: str) -> str:
+    """Name of the collection of tasks that wait to be written."""
+    return f"{sector_id}#tasks-queued"
+
+
+_WRITABLE = frozenset(
+    {"title", "description", "cluster", "idea", "content_type", "content_structure", "taxonomy_term", "keywords", "primary_keyword", "word_count", "audience", "tone",
+     "language", "author_profile"}
+)
+TASK: Entity[Task] = Entity(
+    name="task",
+    plural="tasks",
+    model=Task,
+    letter="T",
+    place=in_sector("T"),
+    index={"n": "title", "v": "word_count"},
+    collection=lambda t: queued_tasks(t.sector_id) if t.status == "queued" else None,
+    filters={
+        "status": Filter("status", choices=("queued", "completed")),
+        "cluster": Filter("cluster", related=lambda: CLUSTER),
+        "cluster_id": Filter("cluster", related=lambda: CLUSTER),
+        "content_type": Filter("content_type", choices=CONTENT_TYPES),
+        "content_structure": Filter("content_structure"),
+    },
+    orderings={"title": "n", "created_at": "c", "status": "d", "word_count": "v"},
+    search=("title", "keywords"),
+    create=_WRITABLE,
+    patch=_WRITABLE - {"idea"} | {"status"},
+    counted=("status",),
+    ranked=("status", ("queued", "completed")),
+)
+
+
+class Tasks(Service[Task]):
+    entity = TASK
+    related = {"cluster": CLUSTER, "idea": IDEA}  # noqa: RUF012
+
+    def pending(self, sector_id: str, limit: int | None = None) -> list[Task]:
+        """Queued tasks of the sector, oldest first."""
+        return self.repository.collection(queued_tasks(sector_id), limit)
+
+    def present(self, records: Any) -> list[dict[str, Any]]:
+        clusters = self.ctx.repository(CLUSTER).get_many(r.cluster for r in records)
+        return [{**r.model_dump(), "cluster_name": clusters[r.cluster].name if r.cluster in clusters else None} for r in records]
+
+
+def queue_idea(ctx: Context, idea_id: str, *extra: Write) -> Task:
+    """Make the one task of a new idea. The task's id comes from the idea's, so that doing it twice finds the first.
+
+    Raises: NotFound; Conflict when the idea is no longer new or has no cluster.
+    """
+    ideas, tasks = ctx.repository(IDEA), ctx.repository(TASK)
+    idea = ideas.get(idea_id)
+    if idea.task or idea.status != "new":
+        raise Conflict(f"This idea is {idea.status}, not new.")
+    if not idea.keyword_cluster:
+        raise Conflict("This idea has no cluster; a task needs one.")
+    task = tasks.new(idea.sector_id, idea.id.partition("-")[2], **_from_idea(idea))
+    queued = ideas.changed(idea, status="queued", task=task.id, is_assigned=True)
+    ctx.transact(*tasks.creating(task), *ideas.changing(idea, queued), *extra)
+    return task
+
+
+def _from_idea(idea: Idea) -> dict[str, Any]:
+    return {
+        "title": idea.idea_title, "description": idea.description, "cluster": idea.keyword_cluster, "idea": idea.id, "content_type": idea.content_type,
+        "content_structure": idea.content_structure, "keywords": ", ".join(idea.target_keywords), "primary_keyword": idea.primary_keyword,
+        "word_count": idea.estimated_word_count, "audience": idea.audience, "tone": idea.tone, "language": idea.language, "author_profile": idea.author_profile,
+    }

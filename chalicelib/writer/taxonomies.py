@@ -1,0 +1,67 @@
+"""Taxonomy terms of a site: categories and tags, ours and those known from the publishing target."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+from slugify import slugify
+
+from chalicelib.core.context import Context
+from chalicelib.core.entity import Entity, Filter, SiteRecord, Unique, in_site
+from chalicelib.core.errors import Duplicate
+from chalicelib.core.service import Service
+
+
+class Taxonomy(SiteRecord):
+    """sector_id: the sector it was made for. count: contents that carry it. external_*: the same term on the publishing target."""
+
+    name: str = Field(min_length=1, max_length=200)
+    slug: str = Field(min_length=1, max_length=200)
+    taxonomy_type: Literal["category", "tag"] = "category"
+    sector_id: str | None = None
+    description: str = Field("", max_length=5000)
+    external_taxonomy: str | None = None
+    external_id: str | None = None
+    sync_status: Literal["none", "synced", "failed"] = "none"
+    count: int = Field(0, ge=0)
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+_WRITABLE = frozenset({"name", "slug", "taxonomy_type", "sector_id", "description", "external_taxonomy", "external_id", "metadata"})
+TAXONOMY: Entity[Taxonomy] = Entity(
+    name="taxonomy",
+    plural="taxonomies",
+    model=Taxonomy,
+    letter="X",
+    place=in_site("X"),
+    index={"n": "name"},
+    filters={"taxonomy_type": Filter("taxonomy_type", choices=("category", "tag"))},
+    orderings={"name": "n", "created_at": "c"},
+    search=("name",),
+    unique=(Unique(("slug", "taxonomy_type"), within="site"), Unique(("external_id", "external_taxonomy"), within="site")),
+    create=_WRITABLE,
+    patch=_WRITABLE,
+    counted=("taxonomy_type",),
+    soft_delete=False,
+)
+
+
+class Taxonomies(Service[Taxonomy]):
+    entity = TAXONOMY
+
+
+def ensure_terms(ctx: Context, site_id: str, sector_id: str, names: list[str], taxonomy_type: str) -> list[str]:
+    """Ids of the site's terms with these names, made where missing. Safe when two do it at once."""
+    repository, out = ctx.repository(TAXONOMY), []
+    for name in names:
+        slug = slugify(name)[:200]
+        if not slug:
+            continue
+        term = repository.new(site_id, name=name, slug=slug, taxonomy_type=taxonomy_type, sector_id=sector_id)
+        sentinel = (f"{ctx.tenant}#{site_id}#U", f"X#slug+taxonomy_type#{slug}#{taxonomy_type}")
+        try:
+            out.append(repository.create(term).id)
+        except Duplicate:
+            existing = ctx.deps.table.get(sentinel)
+            if existing:
+                out.append(existing["of"])
+    return list(dict.fromkeys(out))

@@ -1,0 +1,193 @@
+"""Random histories of workers that share an account: lost requests and replies, throttling, conflicts, crashes, redelivery, holds that
+run out under running work. After every call all invariants hold; and each protection is needed, since without it they do not.
+
+`LEDGER_EXAMPLES=2000 make test T=tests/billing/test_ledger_histories.py` searches longer than the suite does.
+"""
+
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from chalicelib.billing.audit import audit
+from chalicelib.billing.credits import Ledger
+from chalicelib.billing.holds import Hold, HoldClosed
+from chalicelib.billing.prices import Price
+from chalicelib.core.errors import IdempotencyMismatch, OutOfCredits, TableBusy
+from chalicelib.core.table import Item, Query, Table, Write, put_new
+from tests.billing.conftest import SetClock
+from tests.billing.interleaving import FAULTS, Fault, WatchedClient, Worker
+
+EXAMPLES = int(os.environ.get("LEDGER_EXAMPLES", "60"))
+EXPECTED = (OutOfCredits, HoldClosed, IdempotencyMismatch, TableBusy)
+OPERATIONS = ("a", "b", "c")
+PARTS = {"x": 1, "y": 5, "z": 13}
+HOLD_SECONDS = 100
+_names = itertools.count()
+
+
+def no_wait(seconds: float) -> None:
+    """Workers take turns by the test's choice, not by the clock."""
+
+
+class Account:
+    """One account, its workers' jobs, and what must be true of it. The jobs are what workers do: they may run twice, at once, or die."""
+
+    def __init__(self, client: Any, table_class: type[Table] = Table, ledger_class: type[Ledger] = Ledger) -> None:
+        self.tenant, self.clock, self.watched = f"h{next(_names)}", SetClock(), WatchedClient(client)
+        self.plain = Table(client, "igny8", sleep=no_wait)
+        self.table = table_class(self.watched, "igny8", sleep=no_wait)
+        self.ledger = ledger_class(self.table, self.tenant, self.clock, sleep=no_wait)
+        self.answers: dict[str, Any] = {}
+        self.ledger.open()
+
+    # -- jobs
+    def work(self, op: str, amount: int, used: int) -> Any:
+        hold = self.ledger.reserve(op, amount, details={"operation_type": "idea"}, seconds=HOLD_SECONDS)
+        if hold.state == "settled":
+            return self.answered(op, hold.result)
+        made = put_new((f"{self.tenant}#X", op), {"used": used})
+        return self.answered(op, self.ledger.commit(op, used, [made], result={"used": used}, usage={}))
+
+    def fail(self, op: str, amount: int) -> Hold:
+        self.ledger.reserve(op, amount, details={"operation_type": "idea"}, seconds=HOLD_SECONDS)
+        return self.ledger.void(op, "failed")
+
+    def work_in_parts(self, parts: Sequence[str]) -> Any:
+        hold = self.ledger.reserve("run", 20, details={"operation_type": "idea"}, price=Price(1, unit="idea"), seconds=HOLD_SECONDS)
+        if hold.state == "settled":
+            return self.answered("run", hold.result)
+        for part in parts:
+            self.ledger.part("run", part, [put_new((f"{self.tenant}#X", f"run-{part}"), {})], PARTS[part])
+        return self.answered("run", self.ledger.commit("run", result={"parts": list(parts)}, usage={}))
+
+    def grant(self, key: str, amount: int) -> None:
+        self.answered(f"grant {key} {amount}", self.ledger.grant(key, amount, kind="adjustment"))
+
+    def renew(self, key: str) -> None:
+        self.answered(f"renew {key}", self.ledger.renew_plan(key, 40))
+
+    def sweep(self) -> None:
+        self.ledger.sweep()
+
+    def answered(self, what: str, answer: Any) -> Any:
+        """Whoever asks for the same gets the same answer."""
+        assert self.answers.setdefault(what, answer) == answer, f"{what} answered {self.answers[what]} and {answer}"
+        return answer
+
+    # -- truths
+    def items(self, partition: str) -> list[Item]:
+        return self.plain.query_all(Query(f"{self.tenant}#{partition}", consistent=True))
+
+    def check(self, *, at_rest: bool = False) -> None:
+        """The ledger adds up, and what was saved is what is charged."""
+        items = self.items("B")
+        assert audit(items, at_rest=at_rest) == []
+        holds = {i["op"]: i for i in items if i["sk"].startswith("H#")}
+        wanted = {op for op, h in holds.items() if op != "run" and h["state"] == "settled"}
+        wanted |= {f"run-{part}" for part in holds.get("run", {}).get("parts", {})}
+        saved = {i["sk"]: i for i in self.items("X")}
+        assert saved.keys() == wanted
+        for op, made in saved.items():
+            assert op not in holds or holds[op]["used"] == made["used"]
+
+
+class Histories(RuleBasedStateMachine):
+    """client, table_class, ledger_class: set by `search`."""
+
+    client: Any = None
+    table_class: type[Table] = Table
+    ledger_class: type[Ledger] = Ledger
+
+    @initialize(start=st.integers(1, 120))
+    def begin(self, start: int) -> None:
+        self.account = Account(self.client, self.table_class, self.ledger_class)
+        self.account.ledger.grant("first", start)
+        self.workers: list[Worker] = []
+        self.redeliveries: dict[Any, Callable[[], Any]] = {}
+
+    def employ(self, name: Any, job: Callable[[], Any]) -> None:
+        self.redeliveries[name] = job
+        if len(self.workers) < 5:
+            self.workers.append(Worker(job, EXPECTED))
+
+    @rule(op=st.sampled_from(OPERATIONS), amount=st.sampled_from([10, 40, 70]), used=st.integers(0, 10))
+    def start_work(self, op: str, amount: int, used: int) -> None:
+        self.employ(op, lambda: self.account.work(op, amount, used))
+
+    @rule(op=st.sampled_from(OPERATIONS), amount=st.sampled_from([0, 10]))
+    def start_failing_work(self, op: str, amount: int) -> None:
+        self.employ((op, "fails"), lambda: self.account.fail(op, amount))
+
+    @rule(parts=st.lists(st.sampled_from(sorted(PARTS)), unique=True))
+    def start_work_in_parts(self, parts: list[str]) -> None:
+        self.employ("run", lambda: self.account.work_in_parts(parts))
+
+    @rule(key=st.sampled_from(["g1", "g2", "g3"]), amount=st.sampled_from([-30, 5, 50]))
+    def start_grant(self, key: str, amount: int) -> None:
+        self.employ((key, amount), lambda: self.account.grant(key, amount))
+
+    @rule(key=st.sampled_from(["2026-10", "2026-11"]))
+    def start_renewal(self, key: str) -> None:
+        self.employ(key, lambda: self.account.renew(key))
+
+    @rule(seconds=st.sampled_from([0, 60, 2 * HOLD_SECONDS]))
+    def start_two_sweepers(self, seconds: int) -> None:
+        self.account.clock.forward(seconds)
+        for _ in range(2):
+            self.employ("sweep", self.account.sweep)
+
+    @precondition(lambda self: self.workers)
+    @rule(
+        plan=st.lists(
+            st.tuples(st.integers(0, 4), st.one_of(st.none(), st.none(), st.none(), st.sampled_from(FAULTS))), min_size=3, max_size=16
+        )
+    )
+    def go_on(self, plan: list[tuple[int, Fault | None]]) -> None:
+        for who, fault in plan:
+            if self.workers:
+                self.step(self.workers[who % len(self.workers)], fault)
+
+    def step(self, worker: Worker, fault: Fault | None) -> None:
+        before = self.account.watched.writes
+        worker.step(fault)
+        self.workers = [w for w in self.workers if not w.done]
+        if self.account.watched.writes != before:
+            self.account.check()
+
+    def teardown(self) -> None:
+        """Everybody dies, the queues deliver everything once more, the sweeper comes: then nothing is open and all adds up."""
+        if not hasattr(self, "account"):
+            return
+        for worker in self.workers:
+            worker.step("crash")
+        for job in self.redeliveries.values():
+            last = Worker(job, EXPECTED)
+            while not last.done:
+                last.step()
+        self.account.clock.forward(10 * HOLD_SECONDS)
+        self.account.sweep()
+        self.account.check(at_rest=True)
+        assert self.account.ledger.balance().reserved == 0
+
+
+def search(client: Any, examples: int, table_class: type[Table] = Table, ledger_class: type[Ledger] = Ledger, steps: int = 30) -> None:
+    machine = type("Histories", (Histories,), {"client": client, "table_class": table_class, "ledger_class": ledger_class})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=steps, deadline=None, database=None, derandomize="LEDGER_EXAMPLES" not in os.environ,
+            phases=[Phase.generate], suppress_health_check=list(HealthCheck), report_multiple_bugs=False, print_blob=False,
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.timeout(0 if "LEDGER_EXAMPLES" in os.environ else 120)
+def test_every_history_adds_up(dynamodb: Any) -> None:
+    search(dynamodb, EXAMPLES)
