@@ -28,8 +28,8 @@ $(STAMP): requirements.txt requirements-dev.txt requirements-local.txt
 		echo "This needs Python 3.11 or newer with the venv module, and none was found."; \
 		echo "  Debian, Ubuntu: sudo apt-get install python3 python3-venv    macOS: brew install python@3.13"; \
 		echo "  Installed elsewhere? make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "$(PYTHON) is older than Python 3.11: $$($(PYTHON) --version 2>&1)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "$(PYTHON) is not a Python 3.11 or newer."; exit 1; }
 	@echo "Installing into $(VENV) with $$($(PYTHON) --version) (once, about a minute)"
 	@test -x $(PY) && $(PY) -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt

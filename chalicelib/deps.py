@@ -56,7 +56,7 @@ def build(config: Config) -> Deps:
         jobs=SqsJobs(client("sqs", region), {"ai": config.ai_queue_url, "images": config.images_queue_url, "publish": config.publish_queue_url}),
         workflow=StepFunctions(client("stepfunctions", region), config.state_machine_arn),
         secrets=KmsSecrets(client("kms", region), config.kms_key_id),
-        user_pool=CognitoUserPool(client("cognito-idp", region), region, config.user_pool_id, config.user_pool_client_id),
+        user_pool=CognitoUserPool(client("cognito-idp", region), region, config.user_pool_id, config.user_pool_client_id, config.local_jwks),
         cursors=Cursors(_signing_key(config)),
         text=lambda choice: text_model(config, choice),
         image=lambda choice: image_model(config, choice),
@@ -80,7 +80,13 @@ def _openai_settings(config: Config, choice: ProviderChoice) -> dict[str, Any]:
     key = choice.api_key or config.openai_api_key
     if not key:
         raise ValidationFailed.field("openai", "there is no API key, neither the account's own nor the platform's.")
-    return {"api_key": key, "base_url": choice.base_url or config.openai_base_url or None}
+    settings: dict[str, Any] = {"api_key": key, "base_url": choice.base_url or config.openai_base_url or None}
+    if config.is_local:  # a model server of one's own on this machine
+        from chalicelib.adapters.openai_client import MAX_BYTES
+        from chalicelib.adapters.safe_http import SafeHttp
+
+        settings["http"] = SafeHttp(allow_loopback=True, max_bytes=MAX_BYTES)
+    return settings
 
 
 def text_model(config: Config, choice: ProviderChoice) -> ports.TextModel:
@@ -134,9 +140,10 @@ def publisher(config: Config, files: S3Files, tenant: str, site_name: str, conne
             return StaticSitePublisher(folder, f"{connection['site_id']}/", site_name, connection.get("base_url") or "")
         return StaticSitePublisher(files, prefix, site_name, connection.get("base_url") or "")
     if target == "wordpress":
+        from chalicelib.adapters.safe_http import SafeHttp
         from chalicelib.adapters.wordpress import WordPressPublisher
 
-        return WordPressPublisher(connection["url"], connection["username"], connection["app_password"], allow_loopback=config.is_local)
+        return WordPressPublisher(connection["url"], connection["username"], connection["app_password"], SafeHttp(allow_loopback=config.is_local))
     raise ValidationFailed.field("target", f"{target} is not a publishing target.")
 
 

@@ -32,7 +32,7 @@ NOT_PORTABLE = frozenset(
     }
 )
 RETRY_FIELDS = frozenset({"ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy", "Comment"})
-SERVICE_ERROR = re.compile(r"(States|Lambda|SQS|Sqs)\.[A-Za-z.]+")
+SERVICE_ERROR = re.compile(r"(States|Lambda|Sandbox|Runtime|SQS|Sqs)\.[A-Za-z.]+")
 MAX_BYTES = 1024 * 1024  # Source: AWS Step Functions quotas, maximum definition size
 
 
@@ -109,11 +109,11 @@ def _task(state: Json, where: str) -> Iterator[str]:
     resource = state.get("Resource")
     if resource not in (LAMBDA, TOKEN) and not derive.PLACEHOLDER.fullmatch(str(resource)):
         yield f"{where}: resource {resource!r} is outside the portable subset"
-    if "TimeoutSeconds" not in state and "TimeoutSecondsPath" not in state:
-        yield f"{where}: a task without TimeoutSeconds may hang for a year"
     if resource == LAMBDA and not any(field in state for field in ("OutputPath", "ResultSelector", "ResultPath")):
         yield f"{where}: keep only the Payload (OutputPath, ResultSelector or ResultPath)"
     if resource == TOKEN:
+        if "TimeoutSeconds" not in state:  # a Lambda ends by its own timeout; a token nobody answers does not
+            yield f"{where}: a token without TimeoutSeconds may be waited for a year"
         if "$$.Task.Token" not in json.dumps(state.get("Parameters", {})):
             yield f"{where}: waits for a token it does not send ($$.Task.Token)"
         caught = {name for handler in state.get("Catch", ()) for name in handler.get("ErrorEquals", ())}
@@ -142,7 +142,7 @@ def _handlers(handlers: list[Json], where: str, errors: frozenset[str]) -> Itera
             yield f"{where}: States.ALL must stand alone and last"
         for name in names:
             if name not in errors and not SERVICE_ERROR.fullmatch(name):
-                yield f"{where}: {name!r} is neither a service's error nor a class of core.errors"
+                yield f"{where}: {name!r} is neither a service's error nor one of ours"
 
 
 def _walk(value: Any, where: str = "") -> Iterator[tuple[str, str, Any]]:
@@ -184,7 +184,7 @@ def _texts(value: Any, where: str) -> Iterator[str]:
 
 
 def our_errors() -> frozenset[str]:
-    """Class names of core.errors, which Step Functions sees as error names."""
+    """Names of all our errors that are loaded by now: Step Functions sees an exception's class name as the error's name."""
     from chalicelib.core.errors import AppError
 
     def below(kind: type[AppError]) -> Iterator[str]:
@@ -229,8 +229,9 @@ def main() -> int:
 
     definition = json.loads(derive.DEFINITION.read_text(encoding="utf-8"))
     try:
+        app = chalice_template("dev")  # loads the app, and with it the errors that domains add to the tree
         found = problems(definition, our_errors())
-        derive.pipeline(chalice_template("dev"), derive.resources(), derive.definition())  # every placeholder is a function or a queue
+        derive.pipeline(app, derive.resources(), derive.definition())  # every placeholder is a function or a queue
         refused = validator(derive.DEFINITION, required=bool(os.environ.get("CI")))
     except BuildError as problem:
         print(f"infra.check_asl: {problem}", file=sys.stderr)

@@ -150,7 +150,7 @@ def adapt(body: str, urls: Mapping[str, str], *, keep_relative_links: bool, head
     text = "".join(adapter.out)
     if not keep_relative_links:
         for fragment in dead:
-            text = text.replace(f'href="#{html.escape(fragment)}"', "")
+            text = text.replace(f' href="#{html.escape(fragment)}"', "")
     dropped = tuple(dict.fromkeys([*adapter.dropped, *(f"#{f}" for f in dead if not keep_relative_links)]))
     return Body(text, frozenset(adapter.used), dropped, tuple(adapter.headings))
 

@@ -1,5 +1,6 @@
 """Users' passwords and tokens, by an Amazon Cognito user pool. The username is `<tenant>.<user id>`, so that a token names both."""
 
+import json
 from typing import Any
 
 import requests
@@ -9,10 +10,10 @@ from chalicelib.ports import Tokens
 
 
 class CognitoUserPool:
-    """cognito: a boto3 `cognito-idp` client."""
+    """cognito: a boto3 `cognito-idp` client. local_keys: the pool's public keys as JSON text, where nothing serves them by HTTPS (local stack)."""
 
-    def __init__(self, cognito: Any, region: str, pool_id: str, client_id: str) -> None:
-        self._cognito, self._pool, self.client_id = cognito, pool_id, client_id
+    def __init__(self, cognito: Any, region: str, pool_id: str, client_id: str, local_keys: str = "") -> None:
+        self._cognito, self._pool, self.client_id, self._local_keys = cognito, pool_id, client_id, local_keys
         self.issuer = f"https://cognito-idp.{region}.amazonaws.com/{pool_id}"
 
     def create(self, username: str, email: str, password: str) -> None:
@@ -31,6 +32,9 @@ class CognitoUserPool:
         return Tokens(result["AccessToken"], result["RefreshToken"], int(result["ExpiresIn"]))
 
     def keys(self) -> dict[str, Any]:
+        if self._local_keys:
+            local: dict[str, Any] = json.loads(self._local_keys)
+            return local
         try:
             answer = requests.get(f"{self.issuer}/.well-known/jwks.json", timeout=5, allow_redirects=False)
             answer.raise_for_status()

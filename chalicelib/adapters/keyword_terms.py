@@ -26,6 +26,7 @@ INTENT_MODIFIERS = _set(
     meaning explained definition"""
 )
 _SMALL = _set("a an the and or of in on at to for from with without by vs as")
+_LENGTH_COUNTS = 0.7  # a phrase two thirds of the keywords share is a better name than the one word of it that all share
 _LONGEST_NAME = 6  # words of a keyword that has to serve as a name
 
 
@@ -72,7 +73,7 @@ def cluster_name(keywords: Sequence[str], others: Iterable[str] = (), taken: Col
     def score(stems: tuple[str, ...]) -> float:
         share = inside[stems] / len(keywords)
         special = inside[stems] / (inside[stems] + outside[stems])
-        return share * special * math.sqrt(len(stems))
+        return share * special * math.pow(len(stems), _LENGTH_COUNTS)
 
     shared = [stems for stems in inside if inside[stems] >= min(2, len(keywords))]
     ranked = sorted(shared, key=lambda stems: (-score(stems), -len(stems), stems))

@@ -25,12 +25,12 @@ class MiniLMEmbedder:
 
     A keyword's vector is the mean of two: of the keyword as it is and of its subject alone. What a searcher wants to do with a
     subject (best, how to, review) otherwise binds keywords of different subjects together. Measured on labelled keywords of four
-    niches: mean adjusted Rand index 0.54 against 0.50 without.
+    niches: mean adjusted Rand index 0.54 against 0.50 without it.
     """
 
     provider = "offline"
     model = "all-MiniLM-L6-v2-int8"
-    threshold = 0.87  # tests/adapters/test_offline_embedder.py holds the figures
+    threshold = 0.86  # tests/adapters/test_offline_embedder.py holds the figures
 
     def __init__(self, model_file: Path | None = None, *, threads: int = 2) -> None:
         """model_file: other than the installed one (its checksum must be the same). threads: of one inference."""

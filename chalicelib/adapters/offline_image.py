@@ -17,6 +17,7 @@ _SPELLED = str.maketrans(
     {"\u2013": "-", "\u2014": "-", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'}
     | {"\u00df": "ss", "\u00e6": "ae", "\u00c6": "Ae", "\u00f8": "o", "\u00d8": "O", "\u0142": "l", "\u0141": "L", "\u0131": "i"}
 )
+_LONGEST_TITLE = 160  # characters; more cannot be read in a picture
 _SMALLEST_PX, _LARGEST_PX = 64, 4_096
 # Background from, background to, motif, accent. Each pair is dark enough for white type (contrast above 4.5).
 _PALETTES = (
@@ -62,6 +63,8 @@ def _drawn(request: ImageRequest, chance: random.Random) -> Any:
     _bands(draw, width, height, ground, far, slant=chance.uniform(-0.35, 0.35))
     chance.choice(_MOTIFS)(draw, width, height, far, motif, accent, chance)
     title = _drawable(request.title)
+    if len(title) > _LONGEST_TITLE:
+        title = title[:_LONGEST_TITLE].rsplit(" ", 1)[0] + "..."
     if title:
         _write_title(image, title, ground, accent)
     _write_label(draw, width, height, ground)

@@ -6,8 +6,9 @@ from chalice import Blueprint
 
 from chalicelib import deps as wiring
 from chalicelib.automation import control, steps
+from chalicelib.automation.schedule import check_scheduled_automations
 from chalicelib.core.context import Deps
-from chalicelib.core.entry import lambda_function
+from chalicelib.core.entry import lambda_function, schedule
 
 bp = Blueprint(__name__)
 
@@ -85,3 +86,9 @@ def run_control(deps: Deps, event: dict[str, Any], context: Any) -> dict[str, An
         case other:
             raise ValueError(f"unknown action {other!r}")
     return {}
+
+
+@schedule(bp, "scheduler", "rate(5 minutes)", wiring.current)
+def scheduler(deps: Deps) -> dict[str, int]:
+    """Starts due automations and takes up runs whose execution has died."""
+    return check_scheduled_automations(deps)

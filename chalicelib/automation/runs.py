@@ -61,6 +61,13 @@ def items_partition(ctx: Context, run_id: str) -> str:
     return f"{ctx.tenant}#RUN#{run_id}"
 
 
+ACTIVE_RUNS = "G#RUNS"  # partition of the operations table with one item for each active run of the deployment
+
+
+def active_key(ctx: Context, run: Run) -> Key:
+    return ACTIVE_RUNS, f"{ctx.tenant}#{run.id}"
+
+
 def lock_key(ctx: Context, site_id: str) -> Key:
     return f"{ctx.tenant}#LOCK", site_id
 
@@ -103,8 +110,11 @@ class Runs(Service[Run]):
             lock_key(self.ctx, site_id), {"run": run.id, "at": stamp(now)}, table=self.ctx.deps.ops.name,
             on_fail=lambda old: RunActive(run_id=old["run"] if old else None),
         )
-        self.ctx.transact(lock, *self.repository.creating(run), *stages)
+        self.ctx.transact(lock, self._listed(run), *self.repository.creating(run), *stages)
         return run
+
+    def _listed(self, run: Run) -> Write:
+        return put(active_key(self.ctx, run), {"tenant": self.ctx.tenant, "run": run.id}, table=self.ctx.deps.ops.name)
 
     def change(self, run_id: str, allowed: Iterable[str], **changes: Any) -> Run:
         """Change a run that is in one of these states. Raises: Conflict when it is not."""
@@ -125,7 +135,7 @@ class Runs(Service[Run]):
                 return run
             ended = self.repository.changed(run, status=status, reason=reason, finished_at=stamp(self.ctx.deps.clock.now()), **changes)
             try:
-                return self.repository.save(run, ended, self._unlock(run))
+                return self.repository.save(run, ended, self._unlock(run), remove(active_key(self.ctx, run), table=self.ctx.deps.ops.name))
             except Stale:
                 continue
         raise Stale()
@@ -137,7 +147,7 @@ class Runs(Service[Run]):
         """Take the site's lock for a run that had ended. Raises: RunActive."""
         row = {"run": run.id, "at": stamp(self.ctx.deps.clock.now())}
         taken = put_new(lock_key(self.ctx, run.site_id), row, table=self.ctx.deps.ops.name, on_fail=lambda old: RunActive(run_id=old["run"] if old else None))
-        self.ctx.deps.ops.write(taken)
+        self.ctx.deps.ops.transact([taken, self._listed(run)])
 
     def reopen_stages(self, run: Run) -> None:
         """Have every stage look for work again, its figures kept."""

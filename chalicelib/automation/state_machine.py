@@ -59,7 +59,8 @@ def _stage_states(stage: Stage, after: str) -> dict[str, Any]:
         do: dict[str, Any] = {
             "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "TimeoutSeconds": stage.timeout_seconds,
             "Parameters": {"QueueUrl": f"${{{stage.queue}_queue_url}}", "MessageBody": {"token.$": "$$.Task.Token", "stage": n, **item}},
-            "Retry": [{"ErrorEquals": TRANSIENT, "IntervalSeconds": 2, "MaxAttempts": 2, "BackoffRate": 2, "JitterStrategy": "FULL"}],
+            # the queue itself delivers again; only the sending is retried here
+            "Retry": [{"ErrorEquals": ["SQS.SdkClientException", "SQS.SqsException"], "IntervalSeconds": 1, "MaxAttempts": 4, "BackoffRate": 2, "JitterStrategy": "FULL"}],
             "Catch": [{"ErrorEquals": ["States.Timeout", "States.HeartbeatTimeout"], "ResultPath": "$.error", "Next": f"Failed{n}"}, *caught],
             "ResultPath": None, "End": True,
         }

@@ -33,6 +33,7 @@ class Config:
     throttle: str = "on"
     local_dir: str = ""
     local_s3_endpoint: str = ""
+    local_jwks: str = ""
     public_url: str = ""
 
     @classmethod

@@ -182,7 +182,7 @@ class Entity(Generic[M]):
             if name not in known:
                 raise TypeError(f"{self.name}: {self.model.__name__} has no field {name!r}")
         for ordering, attribute in self.orderings.items():
-            if attribute not in INDEXES or (attribute != "c" and attribute not in self.index):
+            if attribute not in INDEXES or attribute not in {"c", *self.index, *("d" if self.ranked else "")}:
                 raise TypeError(f"{self.name}: the ordering {ordering!r} has no index")
         if self.default_ordering.lstrip("-") not in self.orderings:
             raise TypeError(f"{self.name}: unknown default ordering")

@@ -4,6 +4,7 @@ They wrap at declaration, because AWS calls these functions by `module.name` wit
 """
 
 import json
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from chalicelib.core.context import Deps
 from chalicelib.core.errors import AppError
 from chalicelib.core.observability import logger, metrics
 
+MAX_RECEIVES = 5  # the queues' maxReceiveCount (infra/resources/queues.yaml; a test compares them)
 DepsFactory = Callable[[], Deps]
 
 
@@ -62,8 +64,10 @@ def queue_worker(bp: Blueprint, name: str, queue: str, deps: DepsFactory, *, bat
                     if not isinstance(body, dict):
                         raise ValueError("the message is not a JSON object")
                     function(deps(), body, delivery)
-                except Exception:
+                except Exception as error:
                     logger().exception("message failed", extra={"receives": delivery.receives})
+                    wait = getattr(error, "retry_after_seconds", None) or min(600, 2**delivery.receives)
+                    deps().jobs.again(queue, record.receipt_handle, int(random.uniform(wait / 2, wait)))
                     raise
 
             processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
@@ -75,18 +79,18 @@ def queue_worker(bp: Blueprint, name: str, queue: str, deps: DepsFactory, *, bat
         run.__name__ = name
         run.__module__ = function.__module__
         run.__doc__ = function.__doc__
-        wrapped = bp.on_sqs_message(queue=queue, name=name, batch_size=batch_size)(_raw(run))
-        return wrapped
+        return bp.on_sqs_message(queue=queue, name=name, batch_size=batch_size)(_raw(run))
 
     return declare
 
 
 class Delivery:
-    """receives: how often SQS has delivered this message, this time included."""
+    """receives: how often SQS has delivered this message, this time included; last: after this one it goes to the dead letters."""
 
     def __init__(self, record: SQSRecord) -> None:
         self.message_id = record.message_id
         self.receives = int(record.attributes.approximate_receive_count or 1)
+        self.last = self.receives >= MAX_RECEIVES
 
 
 def _raw(run: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:

@@ -98,14 +98,14 @@ class Repository(Generic[M]):
         records = [self._live(i, False) for i in self.table.query_all(q)]
         return [r for r in records if r is not None]
 
-    def list(self, request: ListRequest) -> Walked:
+    def page(self, request: ListRequest) -> Walked:
         """One page of raw items in list order; `records()` reads them."""
         descending, attribute, conditions = self.plan(request)
         suffix = "#deleted" if request.deleted else ""
         partitions = {o: self.entity.place.lists(self.scope.tenant, o) + suffix for o in request.owners}
         return walk(Walk(partitions, attribute, descending, conditions, request.page_size, request.starts, request.forward), self.table.query)
 
-    def records(self, items: Iterable[Item]) -> "list[M]":
+    def records(self, items: Iterable[Item]) -> list[M]:
         return [self.entity.from_item(i) for i in items]
 
     def plan(self, request: ListRequest) -> tuple[bool, str, tuple[Condition, ...]]:
@@ -136,12 +136,12 @@ class Repository(Generic[M]):
         fields = {self.entity.filters[n].field: v for n, v in filters.items()}
         if len(fields) > 1 or any(f not in self.entity.counted for f in fields):
             return None
-        attribute = next((f"{f}:{v}" for f, v in fields.items()), "n")
+        attribute = next((f"{f}:{v}" for f, v in fields.items()), "total")
         found = self.table.get_many(self._counter_key(o) for o in owners)
         return sum(int(i.get(attribute, 0)) for i in found.values())
 
     # -- writing
-    def new(self, owner: str, tail: str | None = None, **fields: Any) -> M:
+    def new(self, owner: str, tail: str | None = None, /, **fields: Any) -> M:
         """A validated record that is not stored yet. Raises: ValidationFailed."""
         now = self.clock.now()
         at = stamp(now)
@@ -152,7 +152,7 @@ class Repository(Generic[M]):
             data["sector_id"] = owner
         return validated(self.entity.model, data)
 
-    def changed(self, old: M, **changes: Any) -> M:
+    def changed(self, old: M, /, **changes: Any) -> M:
         """The next version of a record, validated as a whole. Raises: ValidationFailed."""
         data = {**old.model_dump(), **changes, "order": old.order, "version": old.version + 1, "updated_at": stamp(self.clock.now())}
         return validated(self.entity.model, data)
@@ -232,7 +232,7 @@ class Repository(Generic[M]):
                 if record is None or record.deleted_at:
                     continue
                 owner = self.entity.place.owner(record.id)
-                for name in ["n", *(f"{f}:{getattr(record, f)}" for f in self.entity.counted)]:
+                for name in ["total", *(f"{f}:{getattr(record, f)}" for f in self.entity.counted)]:
                     deltas[name] = deltas.get(name, 0) + step
         deltas = {k: v for k, v in deltas.items() if v}
         if not deltas or not self.entity.counted:

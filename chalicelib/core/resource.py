@@ -76,7 +76,7 @@ def list_answer(call: Call, service: Service[Any]) -> Answer:
         owners=owners, filters=filters, search=search, ordering=ordering, page_size=size * page, starts=place.get("p", {}), forward=place.get("f", True),
         deleted=deleted == "true",
     )
-    walked = service.repository.list(request)
+    walked = service.repository.page(request)
     rows = walked.rows[size * (page - 1) :]
     forward, seen = request.forward, place.get("n")
     first = not place

@@ -103,7 +103,7 @@ def _remember(ctx: Context, key: Key, owner: str, post: RemotePost, version: str
     """Keep the remote post first: whatever happens after, the next try finds it."""
     ctx.deps.table.write(
         update(
-            key, "SET external_id = :id, #u = :url, #s = :status, media = :media, #h = :hash, at = :at REMOVE lease_owner, lease_until", "lease_owner = :owner",
+            key, "SET external_id = :id, #u = :url, #s = :status, media = :media, #h = :hash, remembered_at = :at REMOVE lease_owner, lease_until", "lease_owner = :owner",
             names={"#u": "url", "#s": "status", "#h": "hash"}, id=post.external_id, url=post.url, status=post.status, media=post.media, hash=version,
             at=stamp(ctx.deps.clock.now()), owner=owner,
         )
@@ -176,3 +176,8 @@ def fingerprint(article: Article) -> str:
     seen = [article.title, article.slug, article.html, article.excerpt, article.meta_title, article.meta_description, article.status]
     seen += [[t.slug for t in article.terms], [(i.filename, i.alt, hashlib.sha256(i.data).hexdigest()) for i in article.images]]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
+
+
+def give_up(ctx: Context, content_id: str, reason: str) -> None:
+    """Say on the content that publishing failed and why. A content that is published stays so."""
+    _mark(ctx, content_id, sync_status="failed", sync_reason=reason[:500])

@@ -67,10 +67,12 @@ class Reading:
 
     def __init__(self, html: str) -> None:
         self.html = html
-        self.text = plain_text(clean_html(html))
-        self.words = word_count(html)
+        clean = clean_html(html)
+        self.text = plain_text(clean)
+        self.words = word_count(clean)
         parser = _Parser()
-        parser.feed(html)
+        # Many tags that never end take the standard library's parser quadratic time; such a body is garbage anyway.
+        parser.feed(clean if html.count("<") > 2 * html.count(">") + 100 else html)
         parser.close()
         self.blocks = [block for block in parser.blocks if block.text or block.level]
         self.links, self.pictures = parser.links, parser.pictures

@@ -9,6 +9,7 @@ from chalicelib.core.entity import Entity, Filter, Placement, SectorRecord
 from chalicelib.core.errors import NotFound
 from chalicelib.core.service import Service
 from chalicelib.core.table import Key
+from chalicelib.writer.content import CONTENT, Content
 
 ImageType = Literal["featured", "desktop", "mobile", "in_article"]
 IMAGE_TYPES = ("featured", "desktop", "mobile", "in_article")
@@ -97,3 +98,14 @@ def grouped(images: list[Image]) -> dict[str, Any]:
         "featured": next((i.model_dump() for i in images if i.image_type == "featured"), None),
         "in_article": [i.model_dump() for i in images if i.image_type == "in_article"],
     }
+
+
+def review_when_drawn(ctx: Context, content_id: str) -> None:
+    """Move a draft none of whose images is pending into review: also one whose images were all there before."""
+    pending = sum(1 for i in images_of(ctx, content_id) if i.status == "pending")
+
+    def changes(content: Content) -> dict[str, Any]:
+        ready = content.status == "draft" and content.prompts_done and not pending
+        return {"images_open": pending, **({"status": "review"} if ready else {})}
+
+    ctx.repository(CONTENT).patch(content_id, changes)

@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 from moto import mock_aws
+from moto.cognitoidp.responses import CognitoIdpJsonWebKeyResponse
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.core.models import responses_mock
@@ -120,6 +121,8 @@ class LocalStack:
             if self._data_dir is not None:
                 self._set_environment({"LOCAL_DIR": str(self._data_dir)})
             self._set_environment({**self.stack.environment, **self._extra})
+            # Cognito's public keys, which an application fetches by HTTPS: moto signs with a key pair it ships
+            self._set_environment({"LOCAL_JWKS": CognitoIdpJsonWebKeyResponse.json_web_key.decode()})
             self.files.start(boto3.client("s3"))
             self.pollers = Pollers(
                 self.stack.queue_sources, self.stack.stream_sources, self.stack.schedules, boto3.client("sqs"), boto3.client("lambda")

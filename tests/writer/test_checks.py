@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chalicelib.writer.checks import ArticleCheck, ImageFact, check_article
 from chalicelib.writer.findings import BLOCKED_AT_MOST
@@ -49,7 +51,9 @@ def paragraph(words: int, ends: str = ".") -> str:
 
 SENTENCE = "Grind the beans as coarse as your old hand grinder allows you to."
 FRENCH = (
-    "<p>Le café est une boisson que vous pouvez préparer avec une cafetière et de l'eau dans la cuisine, mais il ne faut pas oublier que les grains sont "
+    "<p>Le café est une boisson que vous pouvez préparer avec une cafetière et de l'eau dans la cuisine, "
+    "mais il ne faut pas oublier que "
+    "les grains sont "
     "meilleurs avec une mouture fraîche, et qui plus est, pour un bon goût, vous devez les garder dans une boîte.</p>"
 )
 HARD = "".join(
@@ -340,3 +344,31 @@ def test_sketches_measure_likeness() -> None:
     assert similarity(whole, sketch(COLD_BREW.replace("Scales", "Good scales"))) > 0.9
     assert sketch("<p>Too short.</p>") == ()
     assert similarity((), ()) == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.text(max_size=12),
+            st.sampled_from(["<h2>", "</h2>", "<p>", "</p>", "<a href='", "'>", "</a>", "<img ", "<pre>", "<!--", "{{"]),
+        ),
+        max_size=25,
+    ),
+    st.text(max_size=20),
+    st.sampled_from(["en", "de", "ja", "xx", ""]),
+)
+def test_any_input_can_be_checked(pieces: list[str], text: str, language: str) -> None:
+    check = check_article(
+        "".join(pieces),
+        title=text,
+        primary_keyword=text,
+        keywords=[text, "tea"],
+        word_count=len(pieces),
+        meta_title=text,
+        meta_description=text,
+        images=[ImageFact(text)],
+        language=language,
+        others=[sketch(COLD_BREW), ()],
+    )
+    assert 0 <= check.score <= 100

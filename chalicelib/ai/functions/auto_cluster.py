@@ -64,7 +64,7 @@ def load(ctx: Context, sector_id: str, options: Options, embed: Embed) -> Loaded
 def _clusters(ctx: Context, sector_id: str) -> list[Cluster]:
     repository, out, starts = ctx.repository(CLUSTER), [], {}
     while True:
-        page = repository.list(ListRequest([sector_id], ordering="created_at", page_size=100, starts=starts))
+        page = repository.page(ListRequest([sector_id], ordering="created_at", page_size=100, starts=starts))
         out += [c for c in repository.records(page.rows) if not c.disabled]
         if not page.more:
             return out

@@ -29,7 +29,7 @@ def load(ctx: Context, cluster_id: str, options: Options, embed: Embed) -> Loade
     count = max(1, min(most, len(keywords), -(-len(keywords) // KEYWORDS_PER_IDEA)))
     about = voice(ctx, cluster.site_id)
     repository = ctx.repository(IDEA)
-    recent = repository.records(repository.list(ListRequest([cluster.sector_id], page_size=TAKEN_TITLES)).rows)
+    recent = repository.records(repository.page(ListRequest([cluster.sector_id], page_size=TAKEN_TITLES)).rows)
     facts = {
         "cluster": {"name": cluster.name, "description": cluster.description},
         "keywords": [{"keyword": k.keyword, "volume": k.volume, "difficulty": k.difficulty, "intent": k.intent} for k in keywords],
