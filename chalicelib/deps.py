@@ -53,10 +53,14 @@ def build(config: Config) -> Deps:
         ops=Table(dynamodb, config.need("ops_table_name")),
         clock=SystemClock(),
         files=files,
-        jobs=SqsJobs(client("sqs", region), {"ai": config.ai_queue_url, "images": config.images_queue_url, "publish": config.publish_queue_url}),
+        jobs=SqsJobs(
+            client("sqs", region), {"ai": config.ai_queue_url, "images": config.images_queue_url, "publish": config.publish_queue_url}
+        ),
         workflow=StepFunctions(client("stepfunctions", region), config.state_machine_arn),
         secrets=KmsSecrets(client("kms", region), config.kms_key_id),
-        user_pool=CognitoUserPool(client("cognito-idp", region), region, config.user_pool_id, config.user_pool_client_id, config.local_jwks),
+        user_pool=CognitoUserPool(
+            client("cognito-idp", region), region, config.user_pool_id, config.user_pool_client_id, config.local_jwks
+        ),
         cursors=Cursors(_signing_key(config)),
         text=lambda choice: text_model(config, choice),
         image=lambda choice: image_model(config, choice),
@@ -143,7 +147,9 @@ def publisher(config: Config, files: S3Files, tenant: str, site_name: str, conne
         from chalicelib.adapters.safe_http import SafeHttp
         from chalicelib.adapters.wordpress import WordPressPublisher
 
-        return WordPressPublisher(connection["url"], connection["username"], connection["app_password"], SafeHttp(allow_loopback=config.is_local))
+        return WordPressPublisher(
+            connection["url"], connection["username"], connection["app_password"], SafeHttp(allow_loopback=config.is_local)
+        )
     raise ValidationFailed.field("target", f"{target} is not a publishing target.")
 
 

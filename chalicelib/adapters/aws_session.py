@@ -16,7 +16,12 @@ def client(service: str, region: str, endpoint: str = "") -> Any:
     """A cached low-level client with short, bounded waits. endpoint: only for the local stack."""
     from botocore.config import Config
 
-    config = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=3, read_timeout=20, signature_version="s3v4" if service == "s3" else None)
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 4},
+        connect_timeout=3,
+        read_timeout=20,
+        signature_version="s3v4" if service == "s3" else None,
+    )
     return _session().client(service, region_name=region, config=config, **({"endpoint_url": endpoint} if endpoint else {}))
 
 

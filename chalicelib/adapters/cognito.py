@@ -24,7 +24,10 @@ class CognitoUserPool:
 
     def login(self, username: str, password: str) -> Tokens:
         answer = self._call(
-            "admin_initiate_auth", ClientId=self.client_id, AuthFlow="ADMIN_USER_PASSWORD_AUTH", AuthParameters={"USERNAME": username, "PASSWORD": password}
+            "admin_initiate_auth",
+            ClientId=self.client_id,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": username, "PASSWORD": password},
         )
         if "AuthenticationResult" not in answer:
             raise NotAuthenticated("This user must finish setting a password first.")

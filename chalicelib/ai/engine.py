@@ -63,7 +63,13 @@ def run(ctx: Context, function: AIFunction, item: str, *, op: str, options: Opti
         return Done(skipped=skip.reason)
     provider = provider_for(ctx, "image" if function.schema is None else "text")
     rule = price_of(function.operation, own_key=provider.own_key)
-    details = {"operation_type": function.operation, "function": function.name, "run_id": options.run_id, "site_id": loaded.site_id, "object_ids": [item]}
+    details = {
+        "operation_type": function.operation,
+        "function": function.name,
+        "run_id": options.run_id,
+        "site_id": loaded.site_id,
+        "object_ids": [item],
+    }
     hold = ledger.reserve(op, rule.charge(loaded.units), fingerprint=f"{function.name}:{item}", details=details, price=rule)
     if hold.state == "settled":
         return Done(hold.result, hold.used)
@@ -96,7 +102,17 @@ def _open_operation(ledger: Ledger, op: str) -> tuple[str, Hold | None]:
 
 
 def _save(
-    ctx: Context, function: AIFunction, item: str, op: str, options: Options, ledger: Ledger, loaded: Loaded, answer: Any, provenance: Provenance, embed: Embed, *,
+    ctx: Context,
+    function: AIFunction,
+    item: str,
+    op: str,
+    options: Options,
+    ledger: Ledger,
+    loaded: Loaded,
+    answer: Any,
+    provenance: Provenance,
+    embed: Embed,
+    *,
     own_key: bool,
 ) -> dict[str, Any]:
     """Apply the answer and charge. When somebody else wrote between, the answer stands and is applied to what is there now."""
@@ -129,7 +145,13 @@ def _ask(ctx: Context, function: AIFunction, loaded: Loaded, options: Options, r
         drawn = ctx.deps.image(provider_for(ctx, "image").choice).draw(loaded.image)
         took = round((time.monotonic() - started) * 1000)
         return drawn, Provenance(
-            function.name, drawn.provider, drawn.model, cost_usd=drawn.cost_usd, duration_ms=took, run_id=options.run_id, op=str(options.extra.get("op", ""))
+            function.name,
+            drawn.provider,
+            drawn.model,
+            cost_usd=drawn.cost_usd,
+            duration_ms=took,
+            run_id=options.run_id,
+            op=str(options.extra.get("op", "")),
         )
     model = ctx.deps.text(provider_for(ctx, "text").choice)
     prompt, prompt_id, version = prompt_for(ctx, function.name, loaded.facts)
@@ -157,7 +179,9 @@ def _parsed(schema: type[BaseModel], text: str, facts: dict[str, Any], *, check_
     try:
         answer = schema.model_validate_json(text)
     except ValidationError as error:
-        return None, [f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in error.errors(include_url=False, include_input=False)[:20]]
+        return None, [
+            f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in error.errors(include_url=False, include_input=False)[:20]
+        ]
     return answer, problems(answer, facts, check_language=check_language)
 
 
@@ -168,7 +192,16 @@ def _provenance(
         return None if any(v is None for v in values) else sum(values)
 
     return Provenance(
-        function.name, answers[-1].provider, answers[-1].model, prompt_id, version, total([a.tokens_in for a in answers]), total([a.tokens_out for a in answers]),
-        total([a.cost_usd for a in answers]), round((time.monotonic() - started) * 1000), repaired, options.run_id, str(options.extra.get("op", "")),
+        function.name,
+        answers[-1].provider,
+        answers[-1].model,
+        prompt_id,
+        version,
+        total([a.tokens_in for a in answers]),
+        total([a.tokens_out for a in answers]),
+        total([a.cost_usd for a in answers]),
+        round((time.monotonic() - started) * 1000),
+        repaired,
+        options.run_id,
+        str(options.extra.get("op", "")),
     )
-

@@ -98,4 +98,3 @@ class AIFunction:
     schema: type[BaseModel] | None
     load: Callable[[Context, str, Options, Embed], Loaded]
     apply: Callable[[Context, Loaded, Any, Provenance], Outcome]
-

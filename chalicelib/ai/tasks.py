@@ -51,7 +51,15 @@ def work(ctx: Context, body: dict[str, Any], *, last: bool) -> None:
             failed.append({"id": item, "code": error.code, "message": error.message})
         else:
             outcome = "skipped" if done.skipped else "done"
-            results.append({"id": item, "outcome": outcome, "credits": done.credits, **({"reason": done.skipped} if done.skipped else {}), "result": done.result})
+            results.append(
+                {
+                    "id": item,
+                    "outcome": outcome,
+                    "credits": done.credits,
+                    **({"reason": done.skipped} if done.skipped else {}),
+                    "result": done.result,
+                }
+            )
             progress.step(ctx, task_id, {"item": item, "outcome": outcome, "credits": done.credits})
             continue
         if function.name == "generate_images":
@@ -59,6 +67,8 @@ def work(ctx: Context, body: dict[str, Any], *, last: bool) -> None:
         progress.step(ctx, task_id, {"item": item, "outcome": "failed", "message": failed[-1]["message"]})
     outcome = {"succeeded": results, "failed": failed}
     if failed and not results:
-        progress.close(ctx, task_id, "failed", failed[0]["message"], result=outcome, error={"code": failed[0]["code"], "message": failed[0]["message"]})
+        progress.close(
+            ctx, task_id, "failed", failed[0]["message"], result=outcome, error={"code": failed[0]["code"], "message": failed[0]["message"]}
+        )
     else:
         progress.close(ctx, task_id, "succeeded", f"{len(results)} done, {len(failed)} failed.", result=outcome)

@@ -32,7 +32,10 @@ ACCOUNT: Entity[Account] = Entity(
     model=Account,
     letter="A",
     place=Placement(
-        kind="account", key=lambda tenant, public_id: (f"{tenant}#A", "META"), owner=lambda public_id: "", lists=lambda tenant, owner: f"{tenant}#A#META",
+        kind="account",
+        key=lambda tenant, public_id: (f"{tenant}#A", "META"),
+        owner=lambda public_id: "",
+        lists=lambda tenant, owner: f"{tenant}#A#META",
         make_id=lambda owner, tail: tail,
     ),
     index={"n": "name"},

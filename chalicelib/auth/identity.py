@@ -72,7 +72,12 @@ def verify(deps: Deps, token: str) -> dict[str, Any]:
         kid = str(jwt.get_unverified_header(token).get("kid"))
         key = _public_key(deps, kid)
         claims: dict[str, Any] = jwt.decode(
-            token, key, algorithms=["RS256"], issuer=deps.user_pool.issuer, leeway=LEEWAY_SECONDS, options={"require": ["exp", "iat", "iss"], "verify_aud": False}
+            token,
+            key,
+            algorithms=["RS256"],
+            issuer=deps.user_pool.issuer,
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "iat", "iss"], "verify_aud": False},
         )
     except jwt.ExpiredSignatureError:
         raise NotAuthenticated("The access token has expired; refresh it.") from None
@@ -104,7 +109,8 @@ def login(deps: Deps, email: str, password: str, credits: Callable[[Context], in
     account, user = _account_and_user(deps, tenant, user_id)
     summary = account_summary(account, credits(Context(_scope(tenant, account, user), deps)))
     return {
-        "access": tokens.access, "refresh": tokens.refresh, "expires_in": tokens.expires_in,
+        "access": tokens.access,
+        "refresh": tokens.refresh,
+        "expires_in": tokens.expires_in,
         "user": {"id": user.id, "email": user.email, "role": user.role, "account": summary},
     }
-

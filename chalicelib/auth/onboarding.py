@@ -11,7 +11,17 @@ from chalicelib.core.table import Write, put_new
 
 
 def create_account(
-    deps: Deps, *, name: str, slug: str, email: str, password: str, role: str = "owner", status: str = "trial", plan: str = "trial", credits: int = 0, system: bool = False,
+    deps: Deps,
+    *,
+    name: str,
+    slug: str,
+    email: str,
+    password: str,
+    role: str = "owner",
+    status: str = "trial",
+    plan: str = "trial",
+    credits: int = 0,
+    system: bool = False,
 ) -> tuple[Account, User]:
     """An account with its first user and an open ledger.
 

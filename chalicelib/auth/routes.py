@@ -45,7 +45,11 @@ def me(call: Call) -> Any:
     ctx = call.ctx
     user = ctx.repository(USER).find(ctx.scope.user_id)
     account = account_summary(Accounts(ctx).own(), _credits(ctx))
-    shown = user.model_dump(include={"id", "email", "name", "role", "active_site"}) if user else {"id": ctx.scope.user_id, "email": ctx.scope.email, "role": ctx.scope.role}
+    shown = (
+        user.model_dump(include={"id", "email", "name", "role", "active_site"})
+        if user
+        else {"id": ctx.scope.user_id, "email": ctx.scope.email, "role": ctx.scope.role}
+    )
     return {**shown, "account": account}
 
 

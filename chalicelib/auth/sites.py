@@ -35,8 +35,23 @@ class Site(Record):
 
 
 _SITE_FIELDS = frozenset(
-    {"name", "slug", "domain", "industry", "is_active", "status", "language", "market", "tone", "audience", "default_author", "strategy", "image_style",
-     "in_article_images", "ideas_per_cluster"}
+    {
+        "name",
+        "slug",
+        "domain",
+        "industry",
+        "is_active",
+        "status",
+        "language",
+        "market",
+        "tone",
+        "audience",
+        "default_author",
+        "strategy",
+        "image_style",
+        "in_article_images",
+        "ideas_per_cluster",
+    }
 )
 SITE: Entity[Site] = Entity(
     name="site",
@@ -44,7 +59,11 @@ SITE: Entity[Site] = Entity(
     model=Site,
     letter="W",
     place=Placement(
-        kind="account", key=site_key, owner=lambda public_id: public_id, lists=lambda tenant, owner: f"{tenant}#A#W", make_id=lambda owner, tail: tail
+        kind="account",
+        key=site_key,
+        owner=lambda public_id: public_id,
+        lists=lambda tenant, owner: f"{tenant}#A#W",
+        make_id=lambda owner, tail: tail,
     ),
     index={"n": "name"},
     orderings={"created_at": "c", "name": "n"},
@@ -68,7 +87,13 @@ SECTOR: Entity[Sector] = Entity(
     plural="sectors",
     model=Sector,
     letter="S",
-    place=Placement(kind="site", key=sector_key, owner=site_of, lists=lambda tenant, owner: f"{tenant}#{owner}#S", make_id=lambda owner, tail: owner + tail),
+    place=Placement(
+        kind="site",
+        key=sector_key,
+        owner=site_of,
+        lists=lambda tenant, owner: f"{tenant}#{owner}#S",
+        make_id=lambda owner, tail: owner + tail,
+    ),
     index={"n": "name"},
     orderings={"created_at": "c", "name": "n"},
     unique=(Unique(("slug",), within="site"),),

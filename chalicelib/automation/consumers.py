@@ -70,7 +70,13 @@ def _of_run(deps: Deps, body: dict[str, Any], delivery: Delivery, do: DoItem) ->
             raise
         _give_up(ctx, number, item, error)
         if not final:  # SQS moves the message to the dead letters when we fail it once more
-            Runs(ctx).log(run, f"A message was given up after {delivery.receives} deliveries and lies in the dead-letter queue.", stage=number, level="error", item=item)
+            Runs(ctx).log(
+                run,
+                f"A message was given up after {delivery.receives} deliveries and lies in the dead-letter queue.",
+                stage=number,
+                level="error",
+                item=item,
+            )
         deps.workflow.fail(body["token"], type(error).__name__, str(error))
         if not final:
             raise

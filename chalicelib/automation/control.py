@@ -79,7 +79,13 @@ def resume(ctx: Context, run_id: str) -> Run:
     def changes(run: Run) -> dict[str, Any]:
         if run.status != "paused":
             raise Conflict(f"This run is {run.status}, not paused.")
-        return {"status": "running", "reason": None, "paused_at": None, "attempt": run.attempt + 1, "started_at": run.started_at or stamp(ctx.deps.clock.now())}
+        return {
+            "status": "running",
+            "reason": None,
+            "paused_at": None,
+            "attempt": run.attempt + 1,
+            "started_at": run.started_at or stamp(ctx.deps.clock.now()),
+        }
 
     run = runs.repository.patch(run_id, changes)
     runs.log(run, "Resumed.")
@@ -111,7 +117,15 @@ def retry_failed(ctx: Context, run_id: str) -> Run:
         runs.lock_again(run)
     taken = runs.forget_failures(run)
     run = runs.repository.patch(
-        run_id, lambda r: {"status": "running", "reason": None, "finished_at": None, "paused_at": None, "attempt": r.attempt + 1, "current_stage": 0}
+        run_id,
+        lambda r: {
+            "status": "running",
+            "reason": None,
+            "finished_at": None,
+            "paused_at": None,
+            "attempt": r.attempt + 1,
+            "current_stage": 0,
+        },
     )
     runs.reopen_stages(run)
     runs.log(run, f"{taken} failed items are tried again.")

@@ -40,15 +40,21 @@ def estimate(ctx: Context, site_id: str, sectors: list[str]) -> dict[str, Any]:
         return sum(price_of(operation, own_key=own_key).charge(n) for n in units)
 
     rows = [
-        (1, sum(keywords), cost("clustering", keywords)), (2, len(found) + coming, cost("idea", [1] * new_ideas)), (3, len(ideas), 0),
-        (4, len(tasks), cost("content", tasks)), (5, prompts, cost("image_prompts", [1] * prompts)), (6, len(drawing) + prompts, cost("image", [1] * pictures)),
+        (1, sum(keywords), cost("clustering", keywords)),
+        (2, len(found) + coming, cost("idea", [1] * new_ideas)),
+        (3, len(ideas), 0),
+        (4, len(tasks), cost("content", tasks)),
+        (5, prompts, cost("image_prompts", [1] * prompts)),
+        (6, len(drawing) + prompts, cost("image", [1] * pictures)),
         (7, review, 0),
     ]
     total = sum(credits for _, _, credits in rows)
     balance = Ledger(ctx.deps.table, ctx.tenant, ctx.deps.clock).balance().available
     return {
-        "stages": [{"number": n, "items": items, "credits": credits} for n, items, credits in rows], "total": total,
-        "required": -(-total * MARGIN_PERCENT // 100), "balance": balance,
+        "stages": [{"number": n, "items": items, "credits": credits} for n, items, credits in rows],
+        "total": total,
+        "required": -(-total * MARGIN_PERCENT // 100),
+        "balance": balance,
     }
 
 

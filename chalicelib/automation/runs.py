@@ -22,7 +22,12 @@ ACTIVE = frozenset({"created", "running", "paused"})
 STAGES = range(1, 8)
 KEEP = timedelta(days=90)
 STAGE_NAMES = {
-    1: "Keywords to clusters", 2: "Clusters to ideas", 3: "Ideas to tasks", 4: "Tasks to content", 5: "Content to image prompts", 6: "Image prompts to images",
+    1: "Keywords to clusters",
+    2: "Clusters to ideas",
+    3: "Ideas to tasks",
+    4: "Tasks to content",
+    5: "Content to image prompts",
+    6: "Image prompts to images",
     7: "Review and publish",
 }
 
@@ -48,7 +53,12 @@ class Run(SiteRecord):
 
 
 RUN: Entity[Run] = Entity(
-    name="run", plural="runs", model=Run, letter="R", place=in_site("R"), soft_delete=False,
+    name="run",
+    plural="runs",
+    model=Run,
+    letter="R",
+    place=in_site("R"),
+    soft_delete=False,
     filters={"status": Filter("status", choices=("created", "running", "paused", "completed", "failed", "cancelled"))},
 )
 
@@ -82,7 +92,10 @@ class Runs(Service[Run]):
         """A run with its seven stages, in the shape of the contract."""
         stages = self.stages(run)
         return {
-            **run.model_dump(exclude={"sectors", "execution", "attempt"}), "task_id": run.id, "stages": stages, "credits": sum(s["credits"] for s in stages),
+            **run.model_dump(exclude={"sectors", "execution", "attempt"}),
+            "task_id": run.id,
+            "stages": stages,
+            "credits": sum(s["credits"] for s in stages),
         }
 
     def stages(self, run: Run) -> list[dict[str, Any]]:
@@ -93,8 +106,15 @@ class Runs(Service[Run]):
         started, finished = item.get("started_at"), item.get("finished_at")
         end = parse_stamp(finished) if finished else self.ctx.deps.clock.now()
         return {
-            "number": item["number"], "name": item["name"], "state": item["state"], "items_in": item.get("items_in", 0), "done": item.get("done", 0),
-            "failed": item.get("failed", 0), "skipped": item.get("skipped", 0), "skip_reason": item.get("skip_reason"), "credits": item.get("credits", 0),
+            "number": item["number"],
+            "name": item["name"],
+            "state": item["state"],
+            "items_in": item.get("items_in", 0),
+            "done": item.get("done", 0),
+            "failed": item.get("failed", 0),
+            "skipped": item.get("skipped", 0),
+            "skip_reason": item.get("skip_reason"),
+            "credits": item.get("credits", 0),
             "seconds": round((end - parse_stamp(started)).total_seconds(), 1) if started else 0,
         }
 
@@ -103,11 +123,19 @@ class Runs(Service[Run]):
         """Create the run under the site's lock. Raises: RunActive naming the run that holds it."""
         now = self.ctx.deps.clock.now()
         run = self.repository.new(
-            site_id, ulid(now), sector_id=sector_id, sectors=sectors, trigger=trigger, estimated_credits=estimated_credits, started_by=self.ctx.scope.user_id,
+            site_id,
+            ulid(now),
+            sector_id=sector_id,
+            sectors=sectors,
+            trigger=trigger,
+            estimated_credits=estimated_credits,
+            started_by=self.ctx.scope.user_id,
         )
         stages = [put(stage_key(self.ctx, run, n), {"number": n, "name": STAGE_NAMES[n], "state": "pending"}) for n in STAGES]
         lock = put_new(
-            lock_key(self.ctx, site_id), {"run": run.id, "at": stamp(now)}, table=self.ctx.deps.ops.name,
+            lock_key(self.ctx, site_id),
+            {"run": run.id, "at": stamp(now)},
+            table=self.ctx.deps.ops.name,
             on_fail=lambda old: RunActive(run_id=old["run"] if old else None),
         )
         self.ctx.transact(lock, self._listed(run), *self.repository.creating(run), *stages)
@@ -141,12 +169,24 @@ class Runs(Service[Run]):
         raise Stale()
 
     def _unlock(self, run: Run) -> Write:
-        return Write("Delete", lock_key(self.ctx, run.site_id), condition="attribute_not_exists(pk) OR #r = :run", names={"#r": "run"}, values={":run": run.id}, table=self.ctx.deps.ops.name)
+        return Write(
+            "Delete",
+            lock_key(self.ctx, run.site_id),
+            condition="attribute_not_exists(pk) OR #r = :run",
+            names={"#r": "run"},
+            values={":run": run.id},
+            table=self.ctx.deps.ops.name,
+        )
 
     def lock_again(self, run: Run) -> None:
         """Take the site's lock for a run that had ended. Raises: RunActive."""
         row = {"run": run.id, "at": stamp(self.ctx.deps.clock.now())}
-        taken = put_new(lock_key(self.ctx, run.site_id), row, table=self.ctx.deps.ops.name, on_fail=lambda old: RunActive(run_id=old["run"] if old else None))
+        taken = put_new(
+            lock_key(self.ctx, run.site_id),
+            row,
+            table=self.ctx.deps.ops.name,
+            on_fail=lambda old: RunActive(run_id=old["run"] if old else None),
+        )
         self.ctx.deps.ops.transact([taken, self._listed(run)])
 
     def reopen_stages(self, run: Run) -> None:
@@ -163,17 +203,38 @@ class Runs(Service[Run]):
     def stage_set(self, run: Run, number: int, **fields: Any) -> None:
         names = {f"#f{n}": name for n, name in enumerate(fields)}
         expression = "SET " + ", ".join(f"#f{n} = :f{n}" for n in range(len(fields)))
-        self.ctx.deps.table.write(update(stage_key(self.ctx, run, number), expression, names=names, **{f"f{n}": v for n, v in enumerate(fields.values())}))
+        self.ctx.deps.table.write(
+            update(stage_key(self.ctx, run, number), expression, names=names, **{f"f{n}": v for n, v in enumerate(fields.values())})
+        )
 
     def stage_item(self, run: Run, number: int) -> Item:
         return self.ctx.deps.table.get(stage_key(self.ctx, run, number)) or {}
 
-    def record(self, run: Run, number: int, item: str, outcome: Literal["done", "failed", "skipped"], credits: int, detail: str = "", made: int = 0) -> bool:
+    def record(
+        self, run: Run, number: int, item: str, outcome: Literal["done", "failed", "skipped"], credits: int, detail: str = "", made: int = 0
+    ) -> bool:
         """Record an item's outcome and add it to the stage's figures, once: False when it was recorded before."""
         now = self.ctx.deps.clock.now()
-        row = {"outcome": outcome, "item": item, "stage": number, "credits": credits, "detail": detail[:1000], "at": stamp(now), "ttl": int((now + KEEP).timestamp())}
-        marker = put_new((items_partition(self.ctx, run.id), f"{number}#{item}"), row, table=self.ctx.deps.ops.name, on_fail=lambda old: Conflict())
-        figures = update(stage_key(self.ctx, run, number), "ADD #o :one, credits :credits, made :made", names={"#o": outcome}, one=1, credits=credits, made=made)
+        row = {
+            "outcome": outcome,
+            "item": item,
+            "stage": number,
+            "credits": credits,
+            "detail": detail[:1000],
+            "at": stamp(now),
+            "ttl": int((now + KEEP).timestamp()),
+        }
+        marker = put_new(
+            (items_partition(self.ctx, run.id), f"{number}#{item}"), row, table=self.ctx.deps.ops.name, on_fail=lambda old: Conflict()
+        )
+        figures = update(
+            stage_key(self.ctx, run, number),
+            "ADD #o :one, credits :credits, made :made",
+            names={"#o": outcome},
+            one=1,
+            credits=credits,
+            made=made,
+        )
         try:
             self.ctx.transact(marker, figures)
         except Conflict as conflict:
@@ -199,7 +260,13 @@ class Runs(Service[Run]):
         for failure in self.failures(run):
             key = (items_partition(self.ctx, run.id), f"{failure['stage']}#{failure['item']}")
             gone = remove(key, "outcome = :failed", table=self.ctx.deps.ops.name, failed="failed", on_fail=lambda old: Conflict())
-            less = update(stage_key(self.ctx, run, failure["stage"]), "ADD #o :less SET #s = :pending", names={"#o": "failed", "#s": "state"}, less=-1, pending="pending")
+            less = update(
+                stage_key(self.ctx, run, failure["stage"]),
+                "ADD #o :less SET #s = :pending",
+                names={"#o": "failed", "#s": "state"},
+                less=-1,
+                pending="pending",
+            )
             try:
                 self.ctx.transact(gone, less)
             except Stale:
@@ -213,7 +280,14 @@ class Runs(Service[Run]):
     def log(self, run: Run, message: str, *, stage: int | None = None, level: str = "info", **facts: Any) -> None:
         """Add a line to the run's log, kept for 90 days."""
         now = self.ctx.deps.clock.now()
-        row = {"at": stamp(now), "level": level, "message": message[:2000], "stage": stage, "facts": facts, "ttl": int((now + KEEP).timestamp())}
+        row = {
+            "at": stamp(now),
+            "level": level,
+            "message": message[:2000],
+            "stage": stage,
+            "facts": facts,
+            "ttl": int((now + KEEP).timestamp()),
+        }
         self.ctx.deps.ops.write(put((f"{self.ctx.tenant}#LOG#{run.id}", f"{stamp(now)}#{random_id(6)}"), row))
 
     def logs(self, run_id: str, limit: int = 200, start: str | None = None) -> list[dict[str, Any]]:

@@ -99,7 +99,9 @@ def _start_due(deps: Deps, item: dict[str, Any], now: datetime) -> int:
     except Stale:
         return 0  # another tick was first
     except AppError as error:
-        logger().warning("scheduled run not started", extra={"tenant": item["tenant"], "site": item["site"], "code": error.code, "detail": error.message})
+        logger().warning(
+            "scheduled run not started", extra={"tenant": item["tenant"], "site": item["site"], "code": error.code, "detail": error.message}
+        )
         return 0
     return 1
 

@@ -11,8 +11,16 @@ from chalicelib.automation.stages import STAGES, Stage
 # Class names of core.errors (and of Lambda's own service errors) after which asking again may help.
 TRANSIENT = ["UpstreamUnavailable", "TableBusy", "PublishBusy", "Stale"]
 LAMBDA_FAULTS = [
-    "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException", "Lambda.ClientExecutionTimeoutException",
-    "Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError", "States.Timeout", "States.HeartbeatTimeout",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.Unknown",
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
+    "States.Timeout",
+    "States.HeartbeatTimeout",
 ]
 EVERYTHING = ["States.ALL"]
 IDENTITY = {"tenant.$": "$.tenant", "site.$": "$.site", "run.$": "$.run", "attempt.$": "$.attempt"}
@@ -20,14 +28,31 @@ IDENTITY = {"tenant.$": "$.tenant", "site.$": "$.site", "run.$": "$.run", "attem
 
 def _retry() -> list[dict[str, Any]]:
     return [
-        {"ErrorEquals": TRANSIENT, "IntervalSeconds": 1, "MaxAttempts": 5, "BackoffRate": 2, "MaxDelaySeconds": 60, "JitterStrategy": "FULL"},
-        {"ErrorEquals": LAMBDA_FAULTS, "IntervalSeconds": 1, "MaxAttempts": 3, "BackoffRate": 2, "MaxDelaySeconds": 30, "JitterStrategy": "FULL"},
+        {
+            "ErrorEquals": TRANSIENT,
+            "IntervalSeconds": 1,
+            "MaxAttempts": 5,
+            "BackoffRate": 2,
+            "MaxDelaySeconds": 60,
+            "JitterStrategy": "FULL",
+        },
+        {
+            "ErrorEquals": LAMBDA_FAULTS,
+            "IntervalSeconds": 1,
+            "MaxAttempts": 3,
+            "BackoffRate": 2,
+            "MaxDelaySeconds": 30,
+            "JitterStrategy": "FULL",
+        },
     ]
 
 
 def _call(function: str, payload: dict[str, Any], **further: Any) -> dict[str, Any]:
     return {
-        "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": f"${{{function}}}", "Payload": payload}, "Retry": _retry(),
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": f"${{{function}}}", "Payload": payload},
+        "Retry": _retry(),
         **further,
     }
 
@@ -40,8 +65,17 @@ def _stage_states(stage: Stage, after: str) -> dict[str, Any]:
     n = stage.number
     broken = [{"ErrorEquals": EVERYTHING, "ResultPath": "$.error", "Next": "Broken"}]
     ask = _call(
-        stage.function, {"action": "next", "events.$": "$.work.events", **IDENTITY}, ResultSelector={"go.$": "$.Payload.go", "items.$": "$.Payload.items",
-        "wait_seconds.$": "$.Payload.wait_seconds", "events.$": "$.Payload.events"}, ResultPath="$.work", Catch=broken, Next=f"Choose{n}",
+        stage.function,
+        {"action": "next", "events.$": "$.work.events", **IDENTITY},
+        ResultSelector={
+            "go.$": "$.Payload.go",
+            "items.$": "$.Payload.items",
+            "wait_seconds.$": "$.Payload.wait_seconds",
+            "events.$": "$.Payload.events",
+        },
+        ResultPath="$.work",
+        Catch=broken,
+        Next=f"Choose{n}",
     )
     choose = {
         "Type": "Choice",
@@ -57,19 +91,38 @@ def _stage_states(stage: Stage, after: str) -> dict[str, Any]:
     caught = [{"ErrorEquals": EVERYTHING, "ResultPath": "$.error", "Next": f"Failed{n}"}]
     if stage.queue:
         do: dict[str, Any] = {
-            "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "TimeoutSeconds": stage.timeout_seconds,
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "TimeoutSeconds": stage.timeout_seconds,
             "Parameters": {"QueueUrl": f"${{{stage.queue}_queue_url}}", "MessageBody": {"token.$": "$$.Task.Token", "stage": n, **item}},
             # the queue itself delivers again; only the sending is retried here
-            "Retry": [{"ErrorEquals": ["SQS.SdkClientException", "SQS.SqsException"], "IntervalSeconds": 1, "MaxAttempts": 4, "BackoffRate": 2, "JitterStrategy": "FULL"}],
-            "Catch": [{"ErrorEquals": ["States.Timeout", "States.HeartbeatTimeout"], "ResultPath": "$.error", "Next": f"Failed{n}"}, *caught],
-            "ResultPath": None, "End": True,
+            "Retry": [
+                {
+                    "ErrorEquals": ["SQS.SdkClientException", "SQS.SqsException"],
+                    "IntervalSeconds": 1,
+                    "MaxAttempts": 4,
+                    "BackoffRate": 2,
+                    "JitterStrategy": "FULL",
+                }
+            ],
+            "Catch": [
+                {"ErrorEquals": ["States.Timeout", "States.HeartbeatTimeout"], "ResultPath": "$.error", "Next": f"Failed{n}"},
+                *caught,
+            ],
+            "ResultPath": None,
+            "End": True,
         }
     else:
         do = _call(stage.function, item, Catch=caught, ResultPath=None, End=True)
     each = {
-        "Type": "Map", "ItemsPath": "$.work.items", "MaxConcurrency": stage.concurrency, "ItemSelector": {"item.$": "$$.Map.Item.Value", **IDENTITY},
+        "Type": "Map",
+        "ItemsPath": "$.work.items",
+        "MaxConcurrency": stage.concurrency,
+        "ItemSelector": {"item.$": "$$.Map.Item.Value", **IDENTITY},
         "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": f"Do{n}", "States": {f"Do{n}": do, f"Failed{n}": failed}},
-        "ResultPath": None, "Catch": broken, "Next": f"Within{n}",
+        "ResultPath": None,
+        "Catch": broken,
+        "Next": f"Within{n}",
     }
     return {
         f"Next{n}": ask,
@@ -96,4 +149,8 @@ def definition() -> dict[str, Any]:
         "Halted": {"Type": "Succeed"},
         "Failed": {"Type": "Fail", "Error": "RunFailed", "Cause": "The run's record says why."},
     }
-    return {"Comment": "Generated by chalicelib/automation/state_machine.py from stages.py; do not edit.", "StartAt": "Begin", "States": states}
+    return {
+        "Comment": "Generated by chalicelib/automation/state_machine.py from stages.py; do not edit.",
+        "StartAt": "Begin",
+        "States": states,
+    }

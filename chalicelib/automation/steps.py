@@ -71,7 +71,12 @@ def next_items(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, An
     if not waiting:
         runs.stage_set(run, number, state="completed", finished_at=stamp(ctx.deps.clock.now()))
         figures = runs.stage_item(run, number)
-        runs.log(run, f"{here.name}: {figures.get('done', 0)} done, {figures.get('failed', 0)} failed.", stage=number, credits=figures.get("credits", 0))
+        runs.log(
+            run,
+            f"{here.name}: {figures.get('done', 0)} done, {figures.get('failed', 0)} failed.",
+            stage=number,
+            credits=figures.get("credits", 0),
+        )
         return _go("done", events, config.between_stage_delay_seconds)
     if (over := _over_budget(ctx, run, config)) is not None:
         pause(ctx, run.id, "budget", over)
@@ -163,7 +168,12 @@ def record_failure(ctx: Context, run: Run, number: int, item: str, error: str, c
 
 def _task_failed(ctx: Context, task_id: str, reason: str) -> None:
     try:
-        ctx.repository(TASK).patch(task_id, lambda t: {"generation_state": "failed", "last_error": reason[:500], "attempts": t.attempts + 1} if t.status == "queued" else {})
+        ctx.repository(TASK).patch(
+            task_id,
+            lambda t: (
+                {"generation_state": "failed", "last_error": reason[:500], "attempts": t.attempts + 1} if t.status == "queued" else {}
+            ),
+        )
     except NotFound:
         return  # deleted while it was written: nothing is left to mark
 

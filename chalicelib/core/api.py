@@ -17,14 +17,29 @@ from pydantic_core import to_json
 
 from chalicelib.core.context import Deps
 from chalicelib.core.entity import invalid
-from chalicelib.core.errors import AppError, MethodNotAllowed, NotFound, Retryable, Throttled, TooLarge, UnsupportedMediaType, ValidationFailed
+from chalicelib.core.errors import (
+    AppError,
+    MethodNotAllowed,
+    NotFound,
+    Retryable,
+    Throttled,
+    TooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
 from chalicelib.core.observability import logger
 from chalicelib.core.routing import JSON, Answer, Call, Route
 from chalicelib.core.scope import Scope
 
 MAX_JSON_BYTES = 1_000_000
 BINARY_TYPES = [
-    "multipart/form-data", "application/octet-stream", "application/zip", "text/csv", "image/png", "image/jpeg", "image/webp",
+    "multipart/form-data",
+    "application/octet-stream",
+    "application/zip",
+    "text/csv",
+    "image/png",
+    "image/jpeg",
+    "image/webp",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 ]
 Authenticate = Callable[[Deps, dict[str, str]], Scope]
@@ -82,8 +97,16 @@ class Igny8(Chalice):  # type: ignore[misc]
         raw = _raw_body(event)
         parameters = _single(event)
         call = Call(
-            deps=deps, scope=scope, path=event.get("pathParameters") or {}, query=_query(route, parameters), body=_body(route, headers, raw), raw=raw,
-            headers=headers, parameters=parameters, url=_url(event, headers, deps), request_id=request_id,
+            deps=deps,
+            scope=scope,
+            path=event.get("pathParameters") or {},
+            query=_query(route, parameters),
+            body=_body(route, headers, raw),
+            raw=raw,
+            headers=headers,
+            parameters=parameters,
+            url=_url(event, headers, deps),
+            request_id=request_id,
         )
         act: Callable[[], Answer] = lambda: _wrapped(route.handler(call), route)  # noqa: E731
         for wrap in self._around:
@@ -91,7 +114,13 @@ class Igny8(Chalice):  # type: ignore[misc]
         return act()
 
     def _proxy(self, answer: Answer, headers: dict[str, str], request_id: str) -> dict[str, Any]:
-        out = {"Content-Type": JSON, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **self._cors(headers), **answer.headers}
+        out = {
+            "Content-Type": JSON,
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            **self._cors(headers),
+            **answer.headers,
+        }
         if answer.body is not None:
             text = answer.body
         else:
@@ -107,7 +136,9 @@ class Igny8(Chalice):  # type: ignore[misc]
         if origin not in origins and "*" not in origins:
             return {}
         return {
-            "Access-Control-Allow-Origin": origin, "Vary": "Origin", "Access-Control-Max-Age": "600",
+            "Access-Control-Allow-Origin": origin,
+            "Vary": "Origin",
+            "Access-Control-Max-Age": "600",
             "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
             "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Account-Id",
             "Access-Control-Expose-Headers": "X-Throttle-Limit, X-Throttle-Remaining, X-Throttle-Reset, Retry-After, Location",
@@ -156,7 +187,9 @@ def _raw_body(event: dict[str, Any]) -> bytes:
 
 def _single(event: dict[str, Any]) -> dict[str, str]:
     """Query parameters. Raises: ValidationFailed when one is given twice."""
-    many: dict[str, list[str]] = event.get("multiValueQueryStringParameters") or {k: [v] for k, v in (event.get("queryStringParameters") or {}).items()}
+    many: dict[str, list[str]] = event.get("multiValueQueryStringParameters") or {
+        k: [v] for k, v in (event.get("queryStringParameters") or {}).items()
+    }
     for name, values in many.items():
         if len(values) > 1:
             raise ValidationFailed.field(name, "is given more than once.")

@@ -50,7 +50,9 @@ def lambda_function(bp: Blueprint, name: str, deps: DepsFactory) -> Callable[[Ca
     return declare
 
 
-def queue_worker(bp: Blueprint, name: str, queue: str, deps: DepsFactory, *, batch_size: int) -> Callable[[Callable[[Deps, dict[str, Any], "Delivery"], None]], Any]:
+def queue_worker(
+    bp: Blueprint, name: str, queue: str, deps: DepsFactory, *, batch_size: int
+) -> Callable[[Callable[[Deps, dict[str, Any], "Delivery"], None]], Any]:
     """Declare an SQS worker that answers with partial batch failures. The function gets one message's body; a return or a
     non-retryable error it raises is final (it has recorded the failure itself), anything else makes SQS deliver the message again."""
 

@@ -127,8 +127,16 @@ class _Partition:
             limit = SCAN_BUDGET_ROWS if not self.kept else max(FIRST_LOOK_ROWS, int(1.3 * self.scanned * wanted / self.kept))
         page = self.ask(
             Query(
-                self.walk.partitions[self.name], index=INDEXES[self.walk.attribute], hash_name="lp", condition=condition, names=names, values=values,
-                filter=" AND ".join(parts), forward=self.upwards, limit=max(1, min(limit, budget)), start=self._resume,
+                self.walk.partitions[self.name],
+                index=INDEXES[self.walk.attribute],
+                hash_name="lp",
+                condition=condition,
+                names=names,
+                values=values,
+                filter=" AND ".join(parts),
+                forward=self.upwards,
+                limit=max(1, min(limit, budget)),
+                start=self._resume,
             )
         )
         self.calls += 1

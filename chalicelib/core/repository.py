@@ -86,8 +86,12 @@ class Repository(Generic[M]):
         assert self.entity.ranked, self.entity.name
         ranks = sorted(self.entity.ranked[1].index(v) for v in values)
         q = Query(
-            self.entity.place.lists(self.scope.tenant, owner), index="byD", hash_name="lp", condition="d BETWEEN :low AND :high",
-            values={":low": rank_base(ranks[0]), ":high": rank_base(ranks[-1] + 1) - 1}, limit=limit,
+            self.entity.place.lists(self.scope.tenant, owner),
+            index="byD",
+            hash_name="lp",
+            condition="d BETWEEN :low AND :high",
+            values={":low": rank_base(ranks[0]), ":high": rank_base(ranks[-1] + 1) - 1},
+            limit=limit,
         )
         return [self.entity.from_item(i) for i in (self.table.query(q).items if limit else self.table.query_all(q))]
 
@@ -103,7 +107,9 @@ class Repository(Generic[M]):
         descending, attribute, conditions = self.plan(request)
         suffix = "#deleted" if request.deleted else ""
         partitions = {o: self.entity.place.lists(self.scope.tenant, o) + suffix for o in request.owners}
-        return walk(Walk(partitions, attribute, descending, conditions, request.page_size, request.starts, request.forward), self.table.query)
+        return walk(
+            Walk(partitions, attribute, descending, conditions, request.page_size, request.starts, request.forward), self.table.query
+        )
 
     def records(self, items: Iterable[Item]) -> list[M]:
         return [self.entity.from_item(i) for i in items]
@@ -145,7 +151,14 @@ class Repository(Generic[M]):
         """A validated record that is not stored yet. Raises: ValidationFailed."""
         now = self.clock.now()
         at = stamp(now)
-        data = {**fields, "id": self.entity.place.make_id(owner, tail or ulid(now)), "created_at": at, "updated_at": at, "version": 1, "order": creation_order(at)}
+        data = {
+            **fields,
+            "id": self.entity.place.make_id(owner, tail or ulid(now)),
+            "created_at": at,
+            "updated_at": at,
+            "version": 1,
+            "order": creation_order(at),
+        }
         if self.entity.place.kind != "account":
             data["site_id"] = site_of(owner)
         if self.entity.place.kind == "sector":
@@ -186,7 +199,9 @@ class Repository(Generic[M]):
         self.table.transact([*self.changing(old, new), *extra])
         return new
 
-    def patch(self, public_id: str, changes: dict[str, Any] | Callable[[M], dict[str, Any]], *, if_match: int | None = None, deleted: bool = False) -> M:
+    def patch(
+        self, public_id: str, changes: dict[str, Any] | Callable[[M], dict[str, Any]], *, if_match: int | None = None, deleted: bool = False
+    ) -> M:
         """Read, change, write; again when somebody else wrote between. changes: fields, or a function of the present record.
 
         Raises: NotFound, ValidationFailed, PreconditionFailed, Duplicate.
@@ -260,4 +275,3 @@ class Repository(Generic[M]):
         names = ", ".join(unique.fields)
         taken = Duplicate(f"{self.entity.name} with this {names} exists already.", fields={unique.fields[0]: ["is taken."]})
         return put_new(key, {"of": record.id}, on_fail=lambda old: taken)
-

@@ -73,7 +73,13 @@ def list_answer(call: Call, service: Service[Any]) -> Answer:
     if page * size > SKIP_MAX_ROWS:
         raise ValidationFailed.field("cursor", f"beyond {SKIP_MAX_ROWS} rows follow `next` (its cursor) instead of page.")
     request = ListRequest(
-        owners=owners, filters=filters, search=search, ordering=ordering, page_size=size * page, starts=place.get("p", {}), forward=place.get("f", True),
+        owners=owners,
+        filters=filters,
+        search=search,
+        ordering=ordering,
+        page_size=size * page,
+        starts=place.get("p", {}),
+        forward=place.get("f", True),
         deleted=deleted == "true",
     )
     walked = service.repository.page(request)
@@ -106,7 +112,15 @@ def list_answer(call: Call, service: Service[Any]) -> Answer:
         preceding = link(walked.ends, False, None) if walked.more else None
     results = service.present(service.repository.records(rows))
     return Answer(
-        extra={"success": True, "count": count, "count_is": kind, "complete": walked.complete, "next": following, "previous": preceding, "results": results}
+        extra={
+            "success": True,
+            "count": count,
+            "count_is": kind,
+            "complete": walked.complete,
+            "next": following,
+            "previous": preceding,
+            "results": results,
+        }
     )
 
 
@@ -125,7 +139,14 @@ ServiceFactory = Callable[[Any], Service[Any]]
 
 
 def resource_routes(
-    router: Router, path: str, service: ServiceFactory, entity: Entity[Any], *, read: str = "viewer", write: str = "editor", create_body: type[BaseModel] | None = None,
+    router: Router,
+    path: str,
+    service: ServiceFactory,
+    entity: Entity[Any],
+    *,
+    read: str = "viewer",
+    write: str = "editor",
+    create_body: type[BaseModel] | None = None,
     verbs: str = "list create get put patch delete restore",
 ) -> None:
     """Declare the usual routes of a resource. read/write: least roles; create_body: the model of a create when it differs from the record."""

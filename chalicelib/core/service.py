@@ -125,6 +125,7 @@ def reject_unknown(entity: Entity[Any], body: dict[str, Any], allowed: Iterable[
     unknown = [k for k in body if k not in allowed and k not in readable]
     if unknown:
         raise ValidationFailed(
-            f"{unknown[0]}: is not a field of a {entity.name}.", fields={k: ["is not a field; allowed: " + ", ".join(sorted(allowed)) + "."] for k in unknown}
+            f"{unknown[0]}: is not a field of a {entity.name}.",
+            fields={k: ["is not a field; allowed: " + ", ".join(sorted(allowed)) + "."] for k in unknown},
         )
     return {k: v for k, v in body.items() if k in allowed}

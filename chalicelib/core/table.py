@@ -125,10 +125,26 @@ def put_new(key: Key, item: Item, *, on_fail: OnFail | None = None, table: str =
     return put(key, item, "attribute_not_exists(pk)", on_fail=on_fail, table=table)
 
 
-def update(key: Key, expression: str, condition: str = "", *, on_fail: OnFail | None = None, table: str = "",
-           names: dict[str, str] | None = None, **values: Any) -> Write:
-    return Write("Update", key, expression=expression, condition=condition, names=names or {}, table=table,
-                 values={f":{k}": v for k, v in values.items()}, on_fail=on_fail)
+def update(
+    key: Key,
+    expression: str,
+    condition: str = "",
+    *,
+    on_fail: OnFail | None = None,
+    table: str = "",
+    names: dict[str, str] | None = None,
+    **values: Any,
+) -> Write:
+    return Write(
+        "Update",
+        key,
+        expression=expression,
+        condition=condition,
+        names=names or {},
+        table=table,
+        values={f":{k}": v for k, v in values.items()},
+        on_fail=on_fail,
+    )
 
 
 def remove(key: Key, condition: str = "", *, on_fail: OnFail | None = None, table: str = "", **values: Any) -> Write:
@@ -180,7 +196,12 @@ class Table:
         """Those of the keys that exist; any number of keys, 100 a round trip."""
         wanted, out = list(dict.fromkeys(keys)), {}
         for at in range(0, len(wanted), BATCH_GET_MAX):
-            ask: Any = {self.name: {"Keys": [{"pk": {"S": p}, "sk": {"S": s}} for p, s in wanted[at : at + BATCH_GET_MAX]], "ConsistentRead": consistent}}
+            ask: Any = {
+                self.name: {
+                    "Keys": [{"pk": {"S": p}, "sk": {"S": s}} for p, s in wanted[at : at + BATCH_GET_MAX]],
+                    "ConsistentRead": consistent,
+                }
+            }
             for attempt in range(_TRIES):
                 answer = self._call("batch_get_item", RequestItems=ask)
                 for wire in answer["Responses"].get(self.name, []):

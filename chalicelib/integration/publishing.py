@@ -78,8 +78,14 @@ def _lease(ctx: Context, key: Key, owner: str) -> Item:
     until = stamp(now + timedelta(seconds=LEASE_SECONDS))
     record = ctx.deps.table.write(
         update(
-            key, "SET lease_owner = :owner, lease_until = :until ADD tries :one", "attribute_not_exists(lease_until) OR lease_until < :now",
-            on_fail=lambda old: PublishBusy(retry_after_seconds=LEASE_SECONDS), owner=owner, until=until, now=stamp(now), one=1,
+            key,
+            "SET lease_owner = :owner, lease_until = :until ADD tries :one",
+            "attribute_not_exists(lease_until) OR lease_until < :now",
+            on_fail=lambda old: PublishBusy(retry_after_seconds=LEASE_SECONDS),
+            owner=owner,
+            until=until,
+            now=stamp(now),
+            one=1,
         )
     )
     assert record is not None
@@ -103,9 +109,17 @@ def _remember(ctx: Context, key: Key, owner: str, post: RemotePost, version: str
     """Keep the remote post first: whatever happens after, the next try finds it."""
     ctx.deps.table.write(
         update(
-            key, "SET external_id = :id, #u = :url, #s = :status, media = :media, #h = :hash, remembered_at = :at REMOVE lease_owner, lease_until", "lease_owner = :owner",
-            names={"#u": "url", "#s": "status", "#h": "hash"}, id=post.external_id, url=post.url, status=post.status, media=post.media, hash=version,
-            at=stamp(ctx.deps.clock.now()), owner=owner,
+            key,
+            "SET external_id = :id, #u = :url, #s = :status, media = :media, #h = :hash, remembered_at = :at REMOVE lease_owner, lease_until",
+            "lease_owner = :owner",
+            names={"#u": "url", "#s": "status", "#h": "hash"},
+            id=post.external_id,
+            url=post.url,
+            status=post.status,
+            media=post.media,
+            hash=version,
+            at=stamp(ctx.deps.clock.now()),
+            owner=owner,
         )
     )
 
@@ -119,11 +133,21 @@ def _published(ctx: Context, content_id: str, connection: Connection, post: Remo
     for _ in range(8):
         old = contents.get(content_id)
         new = contents.changed(
-            old, status="published", sync_status="synced", sync_reason="; ".join(post.notes)[:500] or None, external_id=post.external_id, external_url=post.url,
-            external_type=connection.target, published_at=old.published_at or stamp(ctx.deps.clock.now()),
+            old,
+            status="published",
+            sync_status="synced",
+            sync_reason="; ".join(post.notes)[:500] or None,
+            external_id=post.external_id,
+            external_url=post.url,
+            external_type=connection.target,
+            published_at=old.published_at or stamp(ctx.deps.clock.now()),
         )
         first = old.status != "published"
-        page = [update(ctx.repository(CLUSTER).key(old.cluster), "ADD mapped_pages :one, version :one", "attribute_exists(pk)", one=1)] if first else []
+        page = (
+            [update(ctx.repository(CLUSTER).key(old.cluster), "ADD mapped_pages :one, version :one", "attribute_exists(pk)", one=1)]
+            if first
+            else []
+        )
         try:
             return contents.save(old, new, *page)
         except Stale:
@@ -138,16 +162,38 @@ def article_of(ctx: Context, content: Content, connection: Connection) -> Articl
     drawn = [i for i in images_of(ctx, content.id) if i.status == "generated" and i.image_path]
     for image in drawn:
         name = f"{content.slug[:80] or content.own_id}-{image.image_type.replace('_', '-')}-{image.position}.{_SUFFIX[image.mime or 'image/png']}"
-        pictures.append(ArticleImage(image.image_type, image.position, ctx.deps.files.get(image.image_path or ""), image.mime or "image/png", image.alt, name, name))
+        pictures.append(
+            ArticleImage(
+                image.image_type,
+                image.position,
+                ctx.deps.files.get(image.image_path or ""),
+                image.mime or "image/png",
+                image.alt,
+                name,
+                name,
+            )
+        )
         if image.image_type == "in_article":
             at = heading_number(html, image.after_heading or "")
             html = insert_figure(html, name, image.alt, after_heading=at, width_px=image.width_px or 0, height_px=image.height_px or 0)
     terms = [Term(n, _slug(n), "category") for n in content.categories] + [Term(n, _slug(n), "tag") for n in content.tags]
     return Article(
-        source_id=content.id, title=content.title, slug=content.slug or content.own_id, html=html, excerpt=content.excerpt, meta_title=content.meta_title or "",
-        meta_description=content.meta_description or "", primary_keyword=content.primary_keyword or "", language=content.language, content_type=content.content_type,
-        status=connection.default_status, terms=tuple(t for t in terms if t.slug), images=tuple(pictures), json_ld=_json_ld(content, site.name),
-        generated_by=content.generated_by, site_name=site.name,
+        source_id=content.id,
+        title=content.title,
+        slug=content.slug or content.own_id,
+        html=html,
+        excerpt=content.excerpt,
+        meta_title=content.meta_title or "",
+        meta_description=content.meta_description or "",
+        primary_keyword=content.primary_keyword or "",
+        language=content.language,
+        content_type=content.content_type,
+        status=connection.default_status,
+        terms=tuple(t for t in terms if t.slug),
+        images=tuple(pictures),
+        json_ld=_json_ld(content, site.name),
+        generated_by=content.generated_by,
+        site_name=site.name,
     )
 
 
@@ -160,8 +206,13 @@ def _slug(name: str) -> str:
 def _json_ld(content: Content, site_name: str) -> dict[str, Any]:
     """schema.org Article, with a FAQPage where the article has one."""
     article: dict[str, Any] = {
-        "@type": "Article", "headline": content.title[:110], "description": content.meta_description or content.excerpt, "inLanguage": content.language,
-        "dateModified": content.updated_at, "datePublished": content.published_at or content.created_at, "publisher": {"@type": "Organization", "name": site_name},
+        "@type": "Article",
+        "headline": content.title[:110],
+        "description": content.meta_description or content.excerpt,
+        "inLanguage": content.language,
+        "dateModified": content.updated_at,
+        "datePublished": content.published_at or content.created_at,
+        "publisher": {"@type": "Organization", "name": site_name},
         "keywords": [k for k in [content.primary_keyword, *content.secondary_keywords] if k],
     }
     graph = [article]

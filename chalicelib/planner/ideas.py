@@ -54,8 +54,27 @@ def pending_ideas(sector_id: str) -> str:
 
 
 _WRITABLE = frozenset(
-    {"idea_title", "description", "keyword_cluster", "keyword_objects", "primary_keyword", "content_type", "content_structure", "estimated_word_count", "audience", "tone",
-     "language", "outline", "brief", "cta", "author_profile", "is_priority", "is_assigned", "is_review_required", "disabled"}
+    {
+        "idea_title",
+        "description",
+        "keyword_cluster",
+        "keyword_objects",
+        "primary_keyword",
+        "content_type",
+        "content_structure",
+        "estimated_word_count",
+        "audience",
+        "tone",
+        "language",
+        "outline",
+        "brief",
+        "cta",
+        "author_profile",
+        "is_priority",
+        "is_assigned",
+        "is_review_required",
+        "disabled",
+    }
 )
 IDEA: Entity[Idea] = Entity(
     name="idea",

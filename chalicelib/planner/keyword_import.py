@@ -45,10 +45,19 @@ def store(ctx: Context, site_id: str, sector_id: str, file: KeywordFile, *, dry_
     if not dry_run:
         for at in range(0, len(new), BATCH):
             _create(ctx, new[at : at + BATCH])
-    totals = {name: sum(1 for line in shown if line["outcome"] == outcome) for name, outcome in (("created", "created"), ("duplicates", "duplicate"), ("rejected", "rejected"))}
+    totals = {
+        name: sum(1 for line in shown if line["outcome"] == outcome)
+        for name, outcome in (("created", "created"), ("duplicates", "duplicate"), ("rejected", "rejected"))
+    }
     report = {
-        "tool": file.tool, "header_row": file.header_row, "columns_used": file.columns_used, "columns_ignored": file.columns_ignored, "dry_run": dry_run,
-        "notes": file.notes, **totals, "rows": shown[:ROWS_SHOWN],
+        "tool": file.tool,
+        "header_row": file.header_row,
+        "columns_used": file.columns_used,
+        "columns_ignored": file.columns_ignored,
+        "dry_run": dry_run,
+        "notes": file.notes,
+        **totals,
+        "rows": shown[:ROWS_SHOWN],
     }
     if len(shown) > ROWS_SHOWN:
         path = f"{ctx.tenant}/imports/{ulid(ctx.deps.clock.now())}.json"
@@ -71,13 +80,26 @@ def _keyword(ctx: Context, sector_id: str, industry_sector: str, row: KeywordRow
     country = _country(row, file)
     attributes = {**row.extra, **({"intents": row.intents} if len(row.intents) > 1 else {})}
     return ctx.repository(KEYWORD).new(
-        sector_id, keyword_id(row.keyword, country, industry_sector), keyword=row.keyword, country=country, volume_override=row.volume,
-        difficulty_override=row.difficulty, intent_override=primary_intent(row.intents), attribute_values=attributes,
+        sector_id,
+        keyword_id(row.keyword, country, industry_sector),
+        keyword=row.keyword,
+        country=country,
+        volume_override=row.volume,
+        difficulty_override=row.difficulty,
+        intent_override=primary_intent(row.intents),
+        attribute_values=attributes,
     )
 
 
 def _shown(row: KeywordRow, outcome: str) -> dict[str, Any]:
-    line = {"row": row.row, "keyword": row.keyword, "volume": row.volume, "difficulty": row.difficulty, "intents": row.intents, "outcome": outcome}
+    line = {
+        "row": row.row,
+        "keyword": row.keyword,
+        "volume": row.volume,
+        "difficulty": row.difficulty,
+        "intents": row.intents,
+        "outcome": outcome,
+    }
     return {**line, **({"reason": row.reason} if row.reason else {}), **({"extra": row.extra} if row.extra else {})}
 
 

@@ -82,7 +82,18 @@ KEYWORD: Entity[Keyword] = Entity(
     },
     orderings={"created_at": "c", "volume": "v", "difficulty": "d"},
     search=("keyword",),
-    create=frozenset({"keyword", "seed_keyword_id", "volume_override", "difficulty_override", "intent_override", "country", "attribute_values", "cluster"}),
+    create=frozenset(
+        {
+            "keyword",
+            "seed_keyword_id",
+            "volume_override",
+            "difficulty_override",
+            "intent_override",
+            "country",
+            "attribute_values",
+            "cluster",
+        }
+    ),
     patch=frozenset({"volume_override", "difficulty_override", "intent_override", "attribute_values", "cluster", "status", "disabled"}),
     counted=("status",),
 )

@@ -17,7 +17,12 @@ from chalicelib.planner.keywords import KEYWORD, Keywords
 
 router = Router("planner", tag="Planner", throttle="planner")
 FILE_TYPES = (
-    "multipart/form-data", "text/csv", "text/plain", "application/octet-stream", "application/zip", "application/vnd.ms-excel",
+    "multipart/form-data",
+    "text/csv",
+    "text/plain",
+    "application/octet-stream",
+    "application/zip",
+    "application/vnd.ms-excel",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 )
 
@@ -36,7 +41,12 @@ class ImportQuery(BaseModel):
 
 
 @router.post(
-    "keywords/import_keywords", "keywords/import_csv", summary="Import a keyword file", query=ImportQuery, accepts=(*FILE_TYPES, JSON), answer=dict[str, Any],
+    "keywords/import_keywords",
+    "keywords/import_csv",
+    summary="Import a keyword file",
+    query=ImportQuery,
+    accepts=(*FILE_TYPES, JSON),
+    answer=dict[str, Any],
     errors=(UnreadableFile, TooLarge, NotFound, ValidationFailed),
 )
 def import_keywords(call: Call) -> Any:
@@ -47,7 +57,9 @@ def import_keywords(call: Call) -> Any:
     mapping = _mapping(upload.fields.get("mapping") or query.mapping)
     if len(upload.data) > MAX_SYNC_BYTES:
         raise TooLarge(f"{upload.filename or 'The file'} has {len(upload.data)} bytes; at most {MAX_SYNC_BYTES} are read at once.")
-    file = read_keyword_file(upload.data, filename=upload.filename or query.filename or "", mapping=mapping, tool=upload.fields.get("tool") or query.tool)
+    file = read_keyword_file(
+        upload.data, filename=upload.filename or query.filename or "", mapping=mapping, tool=upload.fields.get("tool") or query.tool
+    )
     dry_run = query.dry_run or upload.fields.get("dry_run") == "true"
     return store(call.ctx, query.site_id, query.sector_id, file, dry_run=dry_run)
 

@@ -20,8 +20,16 @@ def open_task(ctx: Context, function: str, items: int) -> str:
     now = ctx.deps.clock.now()
     task_id = ulid(now)
     row = {
-        "state": "pending", "percentage": 0, "phase": "INIT", "message": "Waiting to begin.", "steps": [], "function": function, "items": items, "at": stamp(now),
-        "user": ctx.scope.user_id, "ttl": int((now + KEEP).timestamp()),
+        "state": "pending",
+        "percentage": 0,
+        "phase": "INIT",
+        "message": "Waiting to begin.",
+        "steps": [],
+        "function": function,
+        "items": items,
+        "at": stamp(now),
+        "user": ctx.scope.user_id,
+        "ttl": int((now + KEEP).timestamp()),
     }
     ctx.deps.ops.write(put(progress_key(ctx, task_id), row))
     return task_id
@@ -31,19 +39,35 @@ def report(ctx: Context, task_id: str, *, state: str = "running", percentage: in
     """Replace what is shown now."""
     names = {"#s": "state", "#p": "percentage", "#h": "phase", "#m": "message"}
     expression = "SET #s = :state, #p = :percentage, #h = :phase, #m = :message"
-    ctx.deps.ops.write(update(progress_key(ctx, task_id), expression, names=names, state=state, percentage=percentage, phase=phase, message=message))
+    ctx.deps.ops.write(
+        update(progress_key(ctx, task_id), expression, names=names, state=state, percentage=percentage, phase=phase, message=message)
+    )
 
 
 def step(ctx: Context, task_id: str, line: dict[str, Any]) -> None:
     """Add a line on one item: {item, outcome, credits?, message?}."""
-    ctx.deps.ops.write(update(progress_key(ctx, task_id), "SET steps = list_append(steps, :line)", line=[{**line, "at": stamp(ctx.deps.clock.now())}]))
+    ctx.deps.ops.write(
+        update(progress_key(ctx, task_id), "SET steps = list_append(steps, :line)", line=[{**line, "at": stamp(ctx.deps.clock.now())}])
+    )
 
 
-def close(ctx: Context, task_id: str, state: str, message: str, *, result: dict[str, Any] | None = None, error: dict[str, Any] | None = None) -> None:
+def close(
+    ctx: Context, task_id: str, state: str, message: str, *, result: dict[str, Any] | None = None, error: dict[str, Any] | None = None
+) -> None:
     names = {"#s": "state", "#p": "percentage", "#h": "phase", "#m": "message", "#r": "result", "#e": "error"}
     expression = "SET #s = :state, #p = :percentage, #h = :phase, #m = :message, #r = :result, #e = :error"
     ctx.deps.ops.write(
-        update(progress_key(ctx, task_id), expression, names=names, state=state, percentage=100, phase="DONE", message=message, result=result, error=error)
+        update(
+            progress_key(ctx, task_id),
+            expression,
+            names=names,
+            state=state,
+            percentage=100,
+            phase="DONE",
+            message=message,
+            result=result,
+            error=error,
+        )
     )
 
 

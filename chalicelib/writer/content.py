@@ -89,8 +89,22 @@ def _collection(content: Content) -> str | None:
 
 
 _WRITABLE = frozenset(
-    {"title", "slug", "excerpt", "meta_title", "meta_description", "primary_keyword", "secondary_keywords", "cluster", "content_type", "content_structure", "language",
-     "categories", "tags", "taxonomy_terms"}
+    {
+        "title",
+        "slug",
+        "excerpt",
+        "meta_title",
+        "meta_description",
+        "primary_keyword",
+        "secondary_keywords",
+        "cluster",
+        "content_type",
+        "content_structure",
+        "language",
+        "categories",
+        "tags",
+        "taxonomy_terms",
+    }
 )
 CONTENT: Entity[Content] = Entity(
     name="content",
@@ -160,7 +174,12 @@ class Contents(Service[Content]):
     def present(self, records: Any) -> list[dict[str, Any]]:
         clusters = self.ctx.repository(CLUSTER).get_many(r.cluster for r in records)
         return [
-            {**r.model_dump(), "cluster_name": clusters[r.cluster].name if r.cluster in clusters else None, "has_images": r.images_total > 0,
-             "images_ready": r.images_total > 0 and r.images_open == 0, "wp_post_id": r.external_id}
+            {
+                **r.model_dump(),
+                "cluster_name": clusters[r.cluster].name if r.cluster in clusters else None,
+                "has_images": r.images_total > 0,
+                "images_ready": r.images_total > 0 and r.images_open == 0,
+                "wp_post_id": r.external_id,
+            }
             for r in records
         ]

@@ -63,7 +63,11 @@ IMAGE: Entity[Image] = Entity(
     model=Image,
     letter="M",
     place=Placement(
-        kind="sector", key=_key, owner=lambda public_id: _split(public_id)[0], lists=lambda tenant, owner: f"{tenant}#{owner}#M", make_id=lambda owner, tail: tail
+        kind="sector",
+        key=_key,
+        owner=lambda public_id: _split(public_id)[0],
+        lists=lambda tenant, owner: f"{tenant}#{owner}#M",
+        make_id=lambda owner, tail: tail,
     ),
     index={"v": "position", "n": "id"},
     filters={

@@ -32,9 +32,17 @@ def content_images(call: Call) -> Any:
     return {"content": content.id, "title": content.title, **grouped(images_of(call.ctx, content.id))}
 
 
-@router.get("images/{id}/file", "images/{id}/serve_image_file", summary="Redirect to a short-lived address of the picture", status=302, errors=(NotFound,))
+@router.get(
+    "images/{id}/file",
+    "images/{id}/serve_image_file",
+    summary="Redirect to a short-lived address of the picture",
+    status=302,
+    errors=(NotFound,),
+)
 def image_file(call: Call) -> Any:
     image = Images(call.ctx).get(call.id)
     if not image.image_path:
         raise NotFound("This image has no file yet.")
-    return Answer(status=302, body="", headers={"Location": call.deps.files.url(image.image_path, 300), "Cache-Control": "private, max-age=240"})
+    return Answer(
+        status=302, body="", headers={"Location": call.deps.files.url(image.image_path, 300), "Cache-Control": "private, max-age=240"}
+    )

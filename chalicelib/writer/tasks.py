@@ -50,8 +50,22 @@ def queued_tasks(sector_id: str) -> str:
 
 
 _WRITABLE = frozenset(
-    {"title", "description", "cluster", "idea", "content_type", "content_structure", "taxonomy_term", "keywords", "primary_keyword", "word_count", "audience", "tone",
-     "language", "author_profile"}
+    {
+        "title",
+        "description",
+        "cluster",
+        "idea",
+        "content_type",
+        "content_structure",
+        "taxonomy_term",
+        "keywords",
+        "primary_keyword",
+        "word_count",
+        "audience",
+        "tone",
+        "language",
+        "author_profile",
+    }
 )
 TASK: Entity[Task] = Entity(
     name="task",
@@ -109,7 +123,17 @@ def queue_idea(ctx: Context, idea_id: str, *extra: Write) -> Task:
 
 def _from_idea(idea: Idea) -> dict[str, Any]:
     return {
-        "title": idea.idea_title, "description": idea.description, "cluster": idea.keyword_cluster, "idea": idea.id, "content_type": idea.content_type,
-        "content_structure": idea.content_structure, "keywords": ", ".join(idea.target_keywords), "primary_keyword": idea.primary_keyword,
-        "word_count": idea.estimated_word_count, "audience": idea.audience, "tone": idea.tone, "language": idea.language, "author_profile": idea.author_profile,
+        "title": idea.idea_title,
+        "description": idea.description,
+        "cluster": idea.keyword_cluster,
+        "idea": idea.id,
+        "content_type": idea.content_type,
+        "content_structure": idea.content_structure,
+        "keywords": ", ".join(idea.target_keywords),
+        "primary_keyword": idea.primary_keyword,
+        "word_count": idea.estimated_word_count,
+        "audience": idea.audience,
+        "tone": idea.tone,
+        "language": idea.language,
+        "author_profile": idea.author_profile,
     }

@@ -54,7 +54,10 @@ def load(ctx: Context, sector_id: str, options: Options, embed: Embed) -> Loaded
     facts = {
         "language": about["language"],
         "market": about["market"],
-        "clusters": [{"key": g.key, "keywords": [{"keyword": k.keyword, "volume": k.volume, "intent": k.intent} for k in _by_volume(g.keywords)]} for g in new],
+        "clusters": [
+            {"key": g.key, "keywords": [{"keyword": k.keyword, "volume": k.volume, "intent": k.intent} for k in _by_volume(g.keywords)]}
+            for g in new
+        ],
         "taken_names": [c.name for c in clusters],
     }
     left = [{"id": pending[one.index].id, "reason": one.reason} for one in grouping.left]
@@ -86,7 +89,14 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
         figures = summary([k.volume for k in [*g.members, *g.keywords]], [k.difficulty for k in [*g.members, *g.keywords]])
         if g.cluster is None:
             name = _free(names[g.key].name, taken)
-            cluster = clusters.new(sector, ulid(ctx.deps.clock.now()), name=name, description=names[g.key].description, generated_by=provenance.provider, **figures)
+            cluster = clusters.new(
+                sector,
+                ulid(ctx.deps.clock.now()),
+                name=name,
+                description=names[g.key].description,
+                generated_by=provenance.provider,
+                **figures,
+            )
             writes = clusters.creating(cluster)
             made.append(cluster.id)
         else:

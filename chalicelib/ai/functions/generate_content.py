@@ -30,8 +30,13 @@ def load(ctx: Context, task_id: str, options: Options, embed: Embed) -> Loaded:
     about = voice(ctx, task.site_id, task, idea)
     primary = task.primary_keyword or (task.keyword_list[0] if task.keyword_list else task.title)
     facts = {
-        "title": task.title, "description": task.description, "content_type": task.content_type, "content_structure": task.content_structure,
-        "primary_keyword": primary, "keywords": task.keyword_list or [primary], "word_count": task.word_count,
+        "title": task.title,
+        "description": task.description,
+        "content_type": task.content_type,
+        "content_structure": task.content_structure,
+        "primary_keyword": primary,
+        "keywords": task.keyword_list or [primary],
+        "word_count": task.word_count,
         "outline": [s.model_dump() for s in idea.outline] if idea else [],
         "brief": idea.brief if idea else "",
         "cluster": {"name": cluster.name, "description": cluster.description},
@@ -45,7 +50,11 @@ def load(ctx: Context, task_id: str, options: Options, embed: Embed) -> Loaded:
 def _links(ctx: Context, cluster_id: str, sector_id: str) -> list[dict[str, str]]:
     """Published contents of the same cluster that have an address."""
     published = Contents(ctx).repository.ranked(sector_id, "published", limit=200)
-    return [{"title": c.title, "url": c.external_url} for c in published if c.cluster == cluster_id and c.external_url and c.external_url.startswith("https://")][:LINKS]
+    return [
+        {"title": c.title, "url": c.external_url}
+        for c in published
+        if c.cluster == cluster_id and c.external_url and c.external_url.startswith("https://")
+    ][:LINKS]
 
 
 def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
@@ -53,21 +62,48 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
     task, idea, facts = loaded.state["task"], loaded.state["idea"], loaded.facts
     html = clean_html(answer.html)
     check = check_article(
-        html, title=answer.title, primary_keyword=facts["primary_keyword"], keywords=facts["keywords"], word_count=task.word_count, meta_title=answer.meta_title,
-        meta_description=answer.meta_description, images=(), language=facts["language"],
+        html,
+        title=answer.title,
+        primary_keyword=facts["primary_keyword"],
+        keywords=facts["keywords"],
+        word_count=task.word_count,
+        meta_title=answer.meta_title,
+        meta_description=answer.meta_description,
+        images=(),
+        language=facts["language"],
     )
     contents, tasks, ideas = ctx.repository(CONTENT), ctx.repository(TASK), ctx.repository(IDEA)
     tail = task.id.partition("-")[2]
     content: Content = contents.new(
-        task.sector_id, tail, title=answer.title, slug=slugify(answer.title)[:120] or tail, excerpt=answer.excerpt, word_count=word_count(html),
-        meta_title=answer.meta_title, meta_description=answer.meta_description, primary_keyword=facts["primary_keyword"],
-        secondary_keywords=answer.secondary_keywords, cluster=task.cluster, task=task.id, content_type=task.content_type,
-        content_structure=task.content_structure, language=facts["language"], categories=answer.categories, tags=answer.tags,
-        faq=[f.model_dump() for f in answer.faq], revision=1, score=check.score, findings=[_finding(f) for f in check.findings], blockers=len(check.blockers),
+        task.sector_id,
+        tail,
+        title=answer.title,
+        slug=slugify(answer.title)[:120] or tail,
+        excerpt=answer.excerpt,
+        word_count=word_count(html),
+        meta_title=answer.meta_title,
+        meta_description=answer.meta_description,
+        primary_keyword=facts["primary_keyword"],
+        secondary_keywords=answer.secondary_keywords,
+        cluster=task.cluster,
+        task=task.id,
+        content_type=task.content_type,
+        content_structure=task.content_structure,
+        language=facts["language"],
+        categories=answer.categories,
+        tags=answer.tags,
+        faq=[f.model_dump() for f in answer.faq],
+        revision=1,
+        score=check.score,
+        findings=[_finding(f) for f in check.findings],
+        blockers=len(check.blockers),
         generated_by=provenance.provider,
     )
     done = tasks.changed(task, status="completed", content=content.id, generation_state="done", attempts=task.attempts + 1, last_error=None)
-    writes: list[Write] = [*contents.creating(content), body_write(ctx, content.id, 1, html, provenance=provenance.as_json(), created_at=content.created_at)]
+    writes: list[Write] = [
+        *contents.creating(content),
+        body_write(ctx, content.id, 1, html, provenance=provenance.as_json(), created_at=content.created_at),
+    ]
     writes += tasks.changing(task, done)
     if idea is not None:
         writes += ideas.changing(idea, ideas.changed(idea, status="completed"))

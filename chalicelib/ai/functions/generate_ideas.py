@@ -49,10 +49,23 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
         targets = list({k.id: k for k in targets}.values())
         made.append(
             ideas.new(
-                cluster.sector_id, ulid(ctx.deps.clock.now()), idea_title=one.title, description=one.description, keyword_cluster=cluster.id,
-                keyword_objects=[k.id for k in targets], target_keywords=[k.keyword for k in targets], primary_keyword=one.primary_keyword,
-                content_type=one.content_type, content_structure=one.content_structure, estimated_word_count=one.estimated_word_count, audience=one.audience,
-                tone=one.tone, language=loaded.facts["language"], outline=[s.model_dump() for s in one.outline], brief=one.brief, cta=one.cta,
+                cluster.sector_id,
+                ulid(ctx.deps.clock.now()),
+                idea_title=one.title,
+                description=one.description,
+                keyword_cluster=cluster.id,
+                keyword_objects=[k.id for k in targets],
+                target_keywords=[k.keyword for k in targets],
+                primary_keyword=one.primary_keyword,
+                content_type=one.content_type,
+                content_structure=one.content_structure,
+                estimated_word_count=one.estimated_word_count,
+                audience=one.audience,
+                tone=one.tone,
+                language=loaded.facts["language"],
+                outline=[s.model_dump() for s in one.outline],
+                brief=one.brief,
+                cta=one.cta,
                 generated_by=provenance.provider,
             )
         )

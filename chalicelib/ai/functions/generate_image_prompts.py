@@ -21,8 +21,12 @@ def load(ctx: Context, content_id: str, options: Options, embed: Embed) -> Loade
     site = get_site(ctx, content.site_id)
     headings = [h.text for h in outline(body_html(ctx, content)) if h.level == 2]
     facts = {
-        "title": content.title, "primary_keyword": content.primary_keyword or content.title, "headings": headings,
-        "in_article_count": min(site.in_article_images, len({h.casefold() for h in headings})), "style": site.image_style or DEFAULT_STYLE, "language": content.language,
+        "title": content.title,
+        "primary_keyword": content.primary_keyword or content.title,
+        "headings": headings,
+        "in_article_count": min(site.in_article_images, len({h.casefold() for h in headings})),
+        "style": site.image_style or DEFAULT_STYLE,
+        "language": content.language,
     }
     return Loaded(facts, {"content": content, "present": {i.id for i in images_of(ctx, content_id)}}, 1, content.site_id)
 
@@ -38,11 +42,20 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
         if new_id not in present:  # an image of the editor's own stays
             made.append(
                 images.new(
-                    content.sector_id, new_id, content=content.id, image_type=image_type, position=position, prompt=one.prompt, alt=one.alt, after_heading=heading,
+                    content.sector_id,
+                    new_id,
+                    content=content.id,
+                    image_type=image_type,
+                    position=position,
+                    prompt=one.prompt,
+                    alt=one.alt,
+                    after_heading=heading,
                     generated_by=provenance.provider,
                 )
             )
-    changed = contents.changed(content, prompts_done=True, images_total=content.images_total + len(made), images_open=content.images_open + len(made))
+    changed = contents.changed(
+        content, prompts_done=True, images_total=content.images_total + len(made), images_open=content.images_open + len(made)
+    )
     writes = [w for image in made for w in images.creating(image, counted=False)]
     writes += [*images.counting((None, image) for image in made), *contents.changing(content, changed)]
     return Outcome(writes, 1, {"images": [i.id for i in made]})

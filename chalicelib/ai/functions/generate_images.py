@@ -40,7 +40,14 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
     ctx.deps.files.put(path, answer.data, answer.mime)
     images = ctx.repository(IMAGE)
     new = images.changed(
-        old, status="generated", image_path=path, mime=answer.mime, width_px=width, height_px=height, error=None, attempts=old.attempts + 1,
+        old,
+        status="generated",
+        image_path=path,
+        mime=answer.mime,
+        width_px=width,
+        height_px=height,
+        error=None,
+        attempts=old.attempts + 1,
         generated_by=provenance.provider,
     )
     writes = [*images.changing(old, new), *_content_writes(ctx, loaded.state["content"], old)]
