@@ -17,7 +17,7 @@ from chalicelib.writer import routes as writer
 
 ROUTERS = (auth.router, planner.router, writer.router, billing.router, system.router, integration.router, automation.router, system.root)
 
-app = Igny8(app_name="igny8")
+app = Igny8(app_name="igny8", configure_logs=False)  # powertools logs; Chalice would print every line once more
 app.serve((route for router in ROUTERS for route in router.routes), deps.current, authenticate)
 for blueprint in (ai_consumers.bp, automation_consumers.bp, automation_lambdas.bp, billing_lambdas.bp):
     app.register_blueprint(blueprint)

@@ -8,6 +8,7 @@ import base64
 import json
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -32,6 +33,8 @@ from chalicelib.core.routing import JSON, Answer, Call, Route
 from chalicelib.core.scope import Scope
 
 MAX_JSON_BYTES = 1_000_000
+MAX_JSON_DEPTH = 20  # DynamoDB nests 32 levels
+MAX_JSON_NUMBER = 10**30
 BINARY_TYPES = [
     "multipart/form-data",
     "application/octet-stream",
@@ -74,13 +77,20 @@ class Igny8(Chalice):  # type: ignore[misc]
         except Exception:
             logger().exception("unexpected error")
             answer = _error(AppError())
+        try:
+            sent = self._proxy(answer, headers, request_id)
+        except Exception:
+            logger().exception("an answer that cannot be sent")
+            sent = self._proxy(_error(AppError()), {}, request_id)
         finally:
-            logger().remove_keys(["request_id"])
-        return self._proxy(answer, headers, request_id)
+            logger().remove_keys(["request_id", "tenant", "user"])
+        if (event.get("requestContext") or {}).get("httpMethod") == "HEAD":
+            sent["body"] = ""
+        return sent
 
     def _answer(self, event: dict[str, Any], headers: dict[str, str], request_id: str) -> Answer:
         place = event["requestContext"]
-        methods = self.table.get(place.get("resourcePath", ""))
+        methods = self.table.get(place.get("resourcePath", "").rstrip("/"))
         if methods is None:
             raise NotFound("There is no such route.")
         method = place["httpMethod"]
@@ -88,7 +98,8 @@ class Igny8(Chalice):  # type: ignore[misc]
             return Answer(status=204, body="", headers={"Allow": ", ".join([*methods, "OPTIONS"])})
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
-            raise MethodNotAllowed()
+            refused = _error(MethodNotAllowed())
+            return replace(refused, headers={"Allow": ", ".join([*methods, "OPTIONS"])})
         deps = self._deps()
         scope = self._authenticate(deps, headers) if route.role is not None else None
         if scope is not None and route.role is not None:
@@ -141,7 +152,7 @@ class Igny8(Chalice):  # type: ignore[misc]
             "Access-Control-Max-Age": "600",
             "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
             "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Account-Id",
-            "Access-Control-Expose-Headers": "X-Throttle-Limit, X-Throttle-Remaining, X-Throttle-Reset, Retry-After, Location",
+            "Access-Control-Expose-Headers": "ETag, X-Throttle-Limit, X-Throttle-Remaining, X-Throttle-Reset, Retry-After, Location",
         }
 
 
@@ -203,7 +214,7 @@ def _query(route: Route, parameters: dict[str, str]) -> BaseModel | dict[str, st
             raise ValidationFailed.field(name, "is not a parameter of this route, which takes none.")
         return None
     allowed = {f.alias or n for n, f in route.query.model_fields.items()}
-    if not route.query.model_config.get("extra") == "allow":
+    if route.query.model_config.get("extra") != "allow":
         for name in parameters:
             if name not in allowed:
                 raise ValidationFailed.field(name, f"is not a parameter here; allowed: {', '.join(sorted(allowed))}.")
@@ -219,7 +230,7 @@ def _body(route: Route, headers: dict[str, str], raw: bytes) -> Any:
     given = headers.get("content-type", JSON).split(";")[0].strip().lower()
     if raw and given not in route.accepts:
         raise UnsupportedMediaType(f"{given or 'no content type'} is not supported here; send {' or '.join(route.accepts)}.")
-    if given != JSON:
+    if given != JSON and (raw or JSON not in route.accepts):
         return None
     if len(raw) > MAX_JSON_BYTES:
         raise TooLarge(f"A JSON body has at most {MAX_JSON_BYTES} bytes.")
@@ -227,6 +238,7 @@ def _body(route: Route, headers: dict[str, str], raw: bytes) -> Any:
         data = json.loads(raw) if raw else {}
     except (ValueError, RecursionError):
         raise ValidationFailed.field("body", "is not valid JSON.") from None
+    _check_json(data)
     if not isinstance(data, dict):
         raise ValidationFailed.field("body", "must be a JSON object.")
     if route.body is None:
@@ -235,6 +247,27 @@ def _body(route: Route, headers: dict[str, str], raw: bytes) -> Any:
         return route.body.model_validate(data)
     except ValidationError as error:
         raise invalid(error) from None
+
+
+def _check_json(value: Any, depth: int = 0) -> None:
+    """Raises: ValidationFailed for what Python reads as JSON and nobody can store or answer: NaN and other numbers out of range,
+    halves of surrogate pairs, very deep nesting."""
+    if depth > MAX_JSON_DEPTH:
+        raise ValidationFailed.field("body", f"is nested more than {MAX_JSON_DEPTH} levels deep.")
+    if isinstance(value, dict):
+        for name, part in value.items():
+            _check_json(name, depth)
+            _check_json(part, depth + 1)
+    elif isinstance(value, list):
+        for part in value:
+            _check_json(part, depth + 1)
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValidationFailed.field("body", "holds text that is not valid Unicode.") from None
+    elif isinstance(value, int | float) and not abs(value) < MAX_JSON_NUMBER:
+        raise ValidationFailed.field("body", "holds a number that is out of range.")
 
 
 def _url(event: dict[str, Any], headers: dict[str, str], deps: Deps) -> str:

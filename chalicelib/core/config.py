@@ -24,6 +24,8 @@ class Config:
     signing_secret_arn: str = ""
     aws_region: str = "us-east-1"
     ai_provider: str = "openai"
+    image_provider: str = ""
+    embedding_provider: str = ""
     openai_api_key: str = ""
     openai_base_url: str = ""
     openai_model: str = "gpt-6-luna"

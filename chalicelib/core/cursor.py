@@ -21,7 +21,7 @@ class Cursors:
         return hmac.new(self._key, data, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
 
     def encode(self, place: dict[str, Any], bound_to: str) -> str:
-        data = json.dumps({**place, "b": bound_to}, separators=(",", ":")).encode()
+        data = json.dumps({**place, "b": bound_to}, separators=(",", ":"), ensure_ascii=False).encode()
         return base64.urlsafe_b64encode(self._sign(data) + data).decode().rstrip("=")
 
     def decode(self, text: str, bound_to: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Entity: the one declaration of a resource, from which keys, indexes, lists, unique rules, schemas and documentation are derived."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ INDEXES = {"c": "byC", "v": "byV", "d": "byD", "k": "byK", "n": "byN"}  # index 
 NUMBER_INDEXES = frozenset("vdk")
 MISSING = -1  # stored for "no value" in a number index, so that the object stays in the list; sorted last by core.listing
 SYSTEM_FIELDS = frozenset({"id", "created_at", "updated_at", "version", "deleted_at"})
+RESERVED = frozenset({"pk", "sk", "lp", "cl", "kind", "q", *INDEXES})  # names of stored attributes that no model may have
+SEARCH_MAX_CHARACTERS = 20_000
+INDEX_VALUE_MAX_BYTES = 1000  # Source: DynamoDB, quotas: a sort key, of an index too, has at most 1024 bytes
 
 
 class Record(BaseModel):
@@ -115,10 +119,9 @@ class Filter:
         if self.choices and text not in self.choices:
             raise ValidationFailed.field(name, f"must be one of {', '.join(self.choices)}.")
         if self.kind == "integer":
-            try:
-                number = int(text)
-            except ValueError:
-                raise ValidationFailed.field(name, "must be a whole number.") from None
+            if not re.fullmatch("-?[0-9]{1,400}", text):
+                raise ValidationFailed.field(name, "must be a whole number.")
+            number = int(text)
             if abs(number) > 10**15:
                 raise ValidationFailed.field(name, "is out of range.")
             return number
@@ -152,7 +155,7 @@ class Entity(Generic[M]):
 
     index: index attribute (c v d k n) -> field name or function of the record; collection: value of `cl` (byCL) or None.
     create/patch: fields a client may set; orderings: ordering name -> index attribute; counted: fields whose values are counted
-    per owner; ranked: (field, its values in rank order) where `d` holds rank * 2^40 + creation second, which makes the field's
+    per owner; ranked: (field, its values in rank order) where `d` holds rank * 2^64 + creation order, which makes the field's
     filter and order cost a page only.
     """
 
@@ -176,6 +179,8 @@ class Entity(Generic[M]):
 
     def __post_init__(self) -> None:
         known = set(self.model.model_fields)
+        if taken := known & RESERVED:
+            raise TypeError(f"{self.name}: {', '.join(sorted(taken))} cannot be a field, core stores something else there")
         named = [f.field for f in self.filters.values()] + [*self.search, *self.create, *self.patch, *self.counted]
         named += [v for v in self.index.values() if isinstance(v, str)] + [f for u in self.unique for f in u.fields]
         for name in named:
@@ -191,7 +196,7 @@ class Entity(Generic[M]):
     def to_item(self, tenant: str, record: M) -> Item:
         """The stored form: the document's fields that have a value, and the index attributes. A deleted record moves to the list
         partition of deleted ones and leaves its collection."""
-        item: Item = record.model_dump(mode="python", exclude_none=True)
+        item: Item = {k: v for k, v in record.model_dump(mode="python").items() if v is not None}
         lists = self.place.lists(tenant, self.place.owner(record.id))
         item["lp"] = lists + "#deleted" if record.deleted_at else lists
         item["c"] = record.order
@@ -201,14 +206,14 @@ class Entity(Generic[M]):
             if attribute in NUMBER_INDEXES:
                 item[attribute] = MISSING if value is None else value
             else:
-                item[attribute] = normalise(str(value))[:512] or " "
+                item[attribute] = _fitting(normalise(_text(value))) or " "
         if self.ranked:
             name, values = self.ranked
-            item["d"] = rank_base(values.index(getattr(record, name))) + int(record.order[:11], 16) // 1000
+            item["d"] = rank_base(values.index(getattr(record, name))) + int(record.order, 16)
         if self.collection and not record.deleted_at and (collection := self.collection(record)):
             item["cl"] = f"{tenant}#{collection}"
-        if len(self.search) > 1:
-            item["q"] = normalise(" ".join(_text(getattr(record, f)) for f in self.search))[:2000]
+        if self.search and self.search_attribute == "q":
+            item["q"] = normalise(" ".join(_text(getattr(record, f)) for f in self.search))[:SEARCH_MAX_CHARACTERS]
         return item
 
     def from_item(self, item: Item) -> M:
@@ -225,17 +230,24 @@ class Entity(Generic[M]):
         fields: dict[str, Any] = {n: (str, ...) for n in sorted(owners)}
         for name in sorted(names):
             info = self.model.model_fields[name]
-            annotation = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+            annotation: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
             fields[name] = (annotation | None if optional and not info.metadata else annotation, None) if optional else (annotation, info)
         return create_model(self.model.__name__ + suffix, __config__=ConfigDict(extra="forbid"), **fields)
 
     @property
     def search_attribute(self) -> str:
-        return "q" if len(self.search) > 1 else "n"
+        """`n` where that holds the one searched field, unless lists are ordered by it: DynamoDB filters by no key of the index it reads."""
+        own = len(self.search) == 1 and self.index.get("n") == self.search[0] and "n" not in self.orderings.values()
+        return "n" if own else "q"
 
 
 def rank_base(rank: int) -> int:
-    return rank << 40
+    return rank << 64
+
+
+def _fitting(text: str) -> str:
+    """The longest beginning of the text that an index key can hold."""
+    return text.encode()[:INDEX_VALUE_MAX_BYTES].decode(errors="ignore")
 
 
 def _text(value: Any) -> str:

@@ -14,15 +14,10 @@ from chalice import Blueprint
 
 from chalicelib.core.context import Deps
 from chalicelib.core.errors import AppError
-from chalicelib.core.observability import logger, metrics
+from chalicelib.core.observability import logger
 
 MAX_RECEIVES = 5  # the queues' maxReceiveCount (infra/resources/queues.yaml; a test compares them)
 DepsFactory = Callable[[], Deps]
-
-
-def _flush() -> None:
-    if metrics().metric_set:
-        metrics().flush_metrics(raise_on_empty_metrics=False)
 
 
 def lambda_function(bp: Blueprint, name: str, deps: DepsFactory) -> Callable[[Callable[[Deps, dict[str, Any], Any], Any]], Any]:
@@ -39,8 +34,6 @@ def lambda_function(bp: Blueprint, name: str, deps: DepsFactory) -> Callable[[Ca
             except Exception:
                 logger().exception("crashed")
                 raise
-            finally:
-                _flush()
 
         run.__name__ = name
         run.__module__ = function.__module__
@@ -73,10 +66,7 @@ def queue_worker(
                     raise
 
             processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-            try:
-                return process_partial_response(event=event, record_handler=one, processor=processor, context=context)
-            finally:
-                _flush()
+            return process_partial_response(event=event, record_handler=one, processor=processor, context=context)
 
         run.__name__ = name
         run.__module__ = function.__module__
@@ -116,8 +106,6 @@ def schedule(bp: Blueprint, name: str, rate: str, deps: DepsFactory) -> Callable
             except Exception:
                 logger().exception("crashed")
                 raise
-            finally:
-                _flush()
 
         view.__name__, view.__module__, view.__doc__ = name, function.__module__, function.__doc__
         return bp.schedule(rate, name=name)(view)

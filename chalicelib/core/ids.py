@@ -2,9 +2,10 @@
 
 import itertools
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base32, lower case: no i, l, o, u
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _counter = itertools.count(secrets.randbelow(1 << 16))
 
 
@@ -19,7 +20,12 @@ def _base32(number: int, length: int) -> str:
 
 def ulid(now: datetime) -> str:
     """26 characters: 48 bits of milliseconds, 80 random bits. Source: the ULID specification, lower-cased."""
-    return _base32(int(now.timestamp() * 1000), 10) + _base32(secrets.randbits(80), 16)
+    return _base32(milliseconds(now), 10) + _base32(secrets.randbits(80), 16)
+
+
+def milliseconds(moment: datetime) -> int:
+    """Whole milliseconds since the epoch, exactly (a float of seconds is off by one now and then)."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def stamp(moment: datetime) -> str:
@@ -34,7 +40,7 @@ def parse_stamp(text: str) -> datetime:
 def creation_order(created_at: str) -> str:
     """Index value that orders by creation: 11 hex digits of milliseconds, then a process-wide counter for what is made in one
     millisecond (an imported file keeps its row order)."""
-    return f"{int(parse_stamp(created_at).timestamp() * 1000):011x}{next(_counter) % (1 << 20):05x}"
+    return f"{milliseconds(parse_stamp(created_at)):011x}{next(_counter) % (1 << 20):05x}"
 
 
 def new_tenant_id() -> str:

@@ -1,9 +1,10 @@
 """Logs, metrics and traces by AWS Lambda Powertools; the tracer's SDK is loaded only when tracing is on."""
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 if TYPE_CHECKING:
@@ -18,11 +19,6 @@ def logger() -> Logger:
 
 
 @cache
-def metrics() -> Metrics:
-    return Metrics(namespace=NAMESPACE, service="igny8")
-
-
-@cache
 def tracer() -> "Tracer":
     """Lazily: the X-Ray SDK costs half a second of a cold start."""
     from aws_lambda_powertools import Tracer
@@ -31,10 +27,12 @@ def tracer() -> "Tracer":
 
 
 def count(name: str, value: float = 1, **dimensions: str) -> None:
-    """Add to a metric, flushed by the entry wrapper when the invocation ends."""
-    for key, text in dimensions.items():
-        metrics().add_dimension(key, text)
-    metrics().add_metric(name=name, unit=MetricUnit.Count, value=value)
+    """Emit a metric of its own, with its own dimensions: workers on threads share no collection."""
+    if os.environ.get("POWERTOOLS_METRICS_DISABLED") == "true":
+        return
+    with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace=NAMESPACE) as metric:
+        for key, text in dimensions.items():
+            metric.add_dimension(name=key, value=text)
 
 
 def bind(**keys: Any) -> None:

@@ -1,5 +1,6 @@
 """Repository: one entity's objects as one scope may see them. Every write is conditional and composable with others in a transaction."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
@@ -7,12 +8,13 @@ from typing import Any, Generic
 from chalicelib.core.entity import Entity, M, normalise, rank_base, validated
 from chalicelib.core.errors import Duplicate, NotFound, PreconditionFailed, Stale
 from chalicelib.core.ids import creation_order, site_of, stamp, ulid
-from chalicelib.core.listing import Condition, Walk, Walked, walk
+from chalicelib.core.listing import SCAN_BUDGET_ROWS, Condition, Walk, Walked, walk
 from chalicelib.core.scope import Scope
-from chalicelib.core.table import Item, Key, Query, QueryPage, Table, Write, put, put_new, remove, update
+from chalicelib.core.table import Item, Key, Query, Table, Write, put, put_new, remove, update
 from chalicelib.ports import Clock
 
 _STALE_TRIES = 8
+_SENTINEL_MAX_CHARACTERS = 240  # longer values are hashed: a sort key has at most 1024 bytes
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class ListRequest:
     starts: dict[str, Any] = field(default_factory=dict)
     forward: bool = True
     deleted: bool = False
+    budget: int = SCAN_BUDGET_ROWS
 
 
 class Repository(Generic[M]):
@@ -48,7 +51,7 @@ class Repository(Generic[M]):
             item = self.table.get(self.key(public_id))
         except NotFound:
             return None
-        return self._live(item, deleted)
+        return self._live(item, public_id, deleted)
 
     def get(self, public_id: str, *, deleted: bool = False) -> M:
         """Raises: NotFound."""
@@ -66,24 +69,30 @@ class Repository(Generic[M]):
             except NotFound:
                 continue
         found = self.table.get_many(keys)
-        live = {keys[k]: self._live(found[k], False) for k in keys if k in found}
+        live = {i: self._live(found[k], i, False) for k, i in keys.items() if k in found}
         return {i: r for i, r in live.items() if r is not None}
 
-    def _live(self, item: Item | None, deleted: bool) -> M | None:
-        if item is None or "lp" not in item or (item.get("deleted_at") and not deleted):
+    def _live(self, item: Item | None, public_id: str, deleted: bool) -> M | None:
+        """The record of the item, if it is this entity's and has exactly this id (an id may hold any characters, `#` included)."""
+        if item is None or item.get("kind") != self.entity.name or item.get("id") != public_id or (item.get("deleted_at") and not deleted):
             return None
         return self.entity.from_item(item)
+
+    def _seen(self, items: Iterable[Item]) -> list[M]:
+        """The live records of this entity among the items, of sites that the scope sees."""
+        live = [r for i in items if (r := self._live(i, i.get("id", ""), False)) is not None]
+        owner = self.entity.place.owner
+        return [r for r in live if self.entity.place.kind == "account" or self.scope.sees(owner(r.id))]
 
     def collection(self, name: str, limit: int | None = None) -> list[M]:
         """The live objects with this collection value (index byCL), at most `limit`."""
         q = Query(f"{self.scope.tenant}#{name}", index="byCL", hash_name="cl", limit=limit)
-        items = self.table.query(q).items if limit else self.table.query_all(q)
-        prefix = self.entity.name
-        return [self.entity.from_item(i) for i in items if i.get("kind", prefix) == prefix]
+        return self._seen(self.table.query(q).items if limit else self.table.query_all(q))
 
     def ranked(self, owner: str, *values: str, limit: int | None = None) -> list[M]:
-        """The objects of one owner whose ranked field has one of these (adjacent) values, oldest first."""
+        """The objects of one owner whose ranked field has one of these (adjacent) values, by rank, then oldest first. Raises: NotFound."""
         assert self.entity.ranked, self.entity.name
+        self.scope.need_site(owner)
         ranks = sorted(self.entity.ranked[1].index(v) for v in values)
         q = Query(
             self.entity.place.lists(self.scope.tenant, owner),
@@ -93,23 +102,29 @@ class Repository(Generic[M]):
             values={":low": rank_base(ranks[0]), ":high": rank_base(ranks[-1] + 1) - 1},
             limit=limit,
         )
-        return [self.entity.from_item(i) for i in (self.table.query(q).items if limit else self.table.query_all(q))]
+        return self._seen(self.table.query(q).items if limit else self.table.query_all(q))
 
     def under(self, key: Key) -> list[M]:
-        """All live objects whose primary key begins so: partition, sort key prefix (empty: the whole partition)."""
+        """All live objects whose primary key begins so: a partition of the tenant, sort key prefix (empty: the whole partition).
+
+        Raises: NotFound for another tenant's partition.
+        """
+        if not key[0].startswith(f"{self.scope.tenant}#"):
+            raise NotFound()
         condition, values = ("begins_with(sk, :prefix)", {":prefix": key[1]}) if key[1] else ("", {})
         q = Query(key[0], condition=condition, values=values, consistent=True)
-        records = [self._live(i, False) for i in self.table.query_all(q)]
-        return [r for r in records if r is not None]
+        return self._seen(self.table.query_all(q))
 
     def page(self, request: ListRequest) -> Walked:
-        """One page of raw items in list order; `records()` reads them."""
+        """One page of raw items in list order; `records()` reads them. Raises: NotFound for an owner that the scope does not see."""
+        for owner in request.owners:
+            if owner:
+                self.scope.need_site(owner)
         descending, attribute, conditions = self.plan(request)
         suffix = "#deleted" if request.deleted else ""
         partitions = {o: self.entity.place.lists(self.scope.tenant, o) + suffix for o in request.owners}
-        return walk(
-            Walk(partitions, attribute, descending, conditions, request.page_size, request.starts, request.forward), self.table.query
-        )
+        wanted = Walk(partitions, attribute, descending, conditions, request.page_size, request.starts, request.forward, request.budget)
+        return walk(wanted, self.table.query)
 
     def records(self, items: Iterable[Item]) -> list[M]:
         return [self.entity.from_item(i) for i in items]
@@ -122,17 +137,13 @@ class Repository(Generic[M]):
         conditions, ranked = [], self.entity.ranked
         for filter_name, value in request.filters.items():
             f = self.entity.filters[filter_name]
-            if ranked and f.field == ranked[0] and name == "created_at" and attribute == "c":
-                rank = ranked[1].index(value)  # rank and creation time together are the order asked for, within the one rank
+            if ranked and f.field == ranked[0] and f.op == "eq" and attribute in ("c", "d"):
+                rank = ranked[1].index(value)  # within the one rank, the order of ranks and of creation are the same
                 attribute = "d"
                 conditions.append(Condition("d", "between", (rank_base(rank), rank_base(rank + 1) - 1)))
                 continue
             op = {"eq": "=", "ge": ">=", "le": "<="}[f.op]
-            stored = by_field.get(f.field, f.field) if f.op != "eq" else f.field
-            if stored != f.field and f.op == "le" and stored != attribute:
-                conditions.append(Condition(stored, "between", (0, value)))  # "no value" is stored as -1
-            else:
-                conditions.append(Condition(stored, op, value))
+            conditions.append(Condition(f.field if f.op == "eq" else by_field.get(f.field, f.field), op, value))
         if request.search:
             conditions.append(Condition(self.entity.search_attribute, "contains", normalise(request.search)))
         return descending, attribute, tuple(conditions)
@@ -140,7 +151,8 @@ class Repository(Generic[M]):
     def count(self, owners: Iterable[str], filters: dict[str, Any]) -> int | None:
         """The maintained number of live objects, or None when these filters are not counted."""
         fields = {self.entity.filters[n].field: v for n, v in filters.items()}
-        if len(fields) > 1 or any(f not in self.entity.counted for f in fields):
+        counted = all(self.entity.filters[n].op == "eq" and self.entity.filters[n].field in self.entity.counted for n in filters)
+        if not self.entity.counted or not counted or len(filters) > 1:
             return None
         attribute = next((f"{f}:{v}" for f, v in fields.items()), "total")
         found = self.table.get_many(self._counter_key(o) for o in owners)
@@ -223,11 +235,16 @@ class Repository(Generic[M]):
         """Soft delete where the entity has it, else for good. Raises: NotFound, PreconditionFailed."""
         if self.entity.soft_delete:
             return self.patch(public_id, {"deleted_at": stamp(self.clock.now())}, if_match=if_match)
-        old = self.get(public_id)
-        if if_match is not None and old.version != if_match:
-            raise PreconditionFailed()
-        self.table.transact(self.deleting(old))
-        return old
+        for _ in range(_STALE_TRIES):
+            old = self.get(public_id)
+            if if_match is not None and old.version != if_match:
+                raise PreconditionFailed()
+            try:
+                self.table.transact(self.deleting(old))
+            except Stale:
+                continue
+            return old
+        raise Stale()
 
     def deleting(self, old: M) -> list[Write]:
         writes = [remove(self.key(old.id), "version = :seen", seen=old.version)]
@@ -254,10 +271,12 @@ class Repository(Generic[M]):
             return []
         names = {f"#n{i}": name for i, name in enumerate(deltas)}
         expression = "ADD " + ", ".join(f"#n{i} :n{i}" for i in range(len(deltas)))
-        return [update(self._counter_key(owner), expression, names=names, **{f"n{i}": v for i, v in enumerate(deltas.values())})]
+        values: dict[str, Any] = {f"n{i}": v for i, v in enumerate(deltas.values())}
+        return [update(self._counter_key(owner), expression, names=names, **values)]
 
     def _counter_key(self, owner: str) -> Key:
-        return f"{self.scope.tenant}#{owner or 'A'}#N", self.entity.letter
+        within = "A" if self.entity.place.kind == "account" else owner
+        return f"{self.scope.tenant}#{within}#N", self.entity.letter
 
     def _stored(self, record: M) -> Item:
         return self.entity.to_item(self.scope.tenant, record)
@@ -269,7 +288,9 @@ class Repository(Generic[M]):
         owner = self.entity.place.owner(record.id)
         within = {"account": "A", "site": site_of(owner), "sector": owner}[unique.within]
         value = unique.value(record)
-        key = (f"{self.scope.tenant}#{within}#U", f"{self.entity.letter}#{'+'.join(unique.fields)}#{value}"[:900])
+        if len(value) > _SENTINEL_MAX_CHARACTERS:
+            value = "sha256:" + hashlib.sha256(value.encode()).hexdigest()
+        key = (f"{self.scope.tenant}#{within}#U", f"{self.entity.letter}#{'+'.join(unique.fields)}#{value}")
         if not add:
             return remove(key)
         names = ", ".join(unique.fields)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 from chalicelib.core.cursor import binding
 from chalicelib.core.entity import Entity
 from chalicelib.core.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
+from chalicelib.core.listing import Walked
 from chalicelib.core.repository import ListRequest
 from chalicelib.core.routing import Answer, Call, Router
 from chalicelib.core.service import Service, reject_unknown
@@ -32,26 +33,33 @@ def _integer(parameters: dict[str, str], name: str, default: int, low: int, high
     text = parameters.get(name)
     if text is None:
         return default
-    if not text.isascii() or not text.isdigit() or not low <= int(text[:12]) <= high:
+    if not text.isascii() or not text.isdigit() or len(text) > 12 or not low <= int(text) <= high:
         raise ValidationFailed.field(name, f"must be a whole number from {low} to {high}.")
     return int(text)
 
 
-def list_answer(call: Call, service: Service[Any]) -> Answer:
-    """The page a list request asks for, in the list envelope. Raises: ValidationFailed naming the parameter, NotFound, Forbidden."""
-    entity, given, ctx = service.entity, call.parameters, call.ctx
-    size = _integer(given, "page_size", PAGE_SIZE, 1, PAGE_SIZE_MAX)
-    filters: dict[str, Any] = {}
+def _filters(call: Call, entity: Entity[Any]) -> dict[str, Any]:
+    """The filters' parsed values by name. Raises: ValidationFailed; NotFound for an id that names nothing."""
+    given, found = call.parameters, {}
+    known: dict[tuple[str, str], Any] = {}
     for name, rule in entity.filters.items():
-        if name in given:
-            value = rule.parse(name, given[name])
-            if any(entity.filters[n].field == rule.field and entity.filters[n].op == rule.op and v != value for n, v in filters.items()):
+        if name not in given:
+            continue
+        value = rule.parse(name, given[name])
+        if (rule.field, rule.op) in known:  # another name of the same filter
+            if known[rule.field, rule.op] != value:
                 raise ValidationFailed.field(name, "contradicts another name of the same filter.")
-            if any(entity.filters[n].field == rule.field and entity.filters[n].op == rule.op for n in filters):
-                continue
-            filters[name] = value
-            if rule.related is not None and ctx.repository(rule.related()).find(value) is None:
-                raise NotFound(f"{name}: there is no such object.")
+            continue
+        if rule.related is not None and call.ctx.repository(rule.related()).find(value) is None:
+            raise NotFound(f"{name}: there is no such object.")
+        known[rule.field, rule.op] = found[name] = value
+    return found
+
+
+def _list_request(call: Call, service: Service[Any], place: dict[str, Any], rows: int) -> ListRequest:
+    """Raises: ValidationFailed naming the parameter and what is allowed, NotFound, Forbidden."""
+    entity, given = service.entity, call.parameters
+    filters = _filters(call, entity)
     ordering = given.get("ordering", entity.default_ordering)
     if ordering.removeprefix("-") not in entity.orderings:
         allowed = ", ".join(f"{o}, -{o}" for o in entity.orderings)
@@ -59,58 +67,77 @@ def list_answer(call: Call, service: Service[Any]) -> Answer:
     deleted = given.get("deleted", "false")
     if deleted not in ("true", "false"):
         raise ValidationFailed.field("deleted", "must be true or false.")
-    if deleted == "true" and not ctx.scope.allows("admin"):
+    if deleted == "true" and not call.ctx.scope.allows("admin"):
         raise Forbidden("Only admins see deleted objects.")
     search = given.get("search", "").strip()
     if len(search) > 200:
         raise ValidationFailed.field("search", "has at most 200 characters.")
+    for name in _OWNER_PARAMETERS[entity.place.kind]:
+        if given.get(name) == "":
+            raise ValidationFailed.field(name, "is empty; leave it out to list all.")
     owners = service.owners(given.get("site_id"), given.get("sector_id"))
-    bound = binding(ctx.tenant, entity.name, {k: v for k, v in given.items() if k not in ("cursor", "page", "page_size")})
-    place = ctx.deps.cursors.decode(given["cursor"], bound) if "cursor" in given else {}
-    page = _integer(given, "page", 1, 1, 10**9)
-    if "page" in given and "cursor" in given:
-        raise ValidationFailed.field("page", "give either page or cursor.")
-    if page * size > SKIP_MAX_ROWS:
-        raise ValidationFailed.field("cursor", f"beyond {SKIP_MAX_ROWS} rows follow `next` (its cursor) instead of page.")
-    request = ListRequest(
+    return ListRequest(
         owners=owners,
         filters=filters,
         search=search,
         ordering=ordering,
-        page_size=size * page,
+        page_size=rows,
         starts=place.get("p", {}),
         forward=place.get("f", True),
         deleted=deleted == "true",
+        budget=service.scan_budget_rows,
     )
-    walked = service.repository.page(request)
-    rows = walked.rows[size * (page - 1) :]
-    forward, seen = request.forward, place.get("n")
-    first = not place
-    before = 0 if first else seen
-    total = None if before is None or not forward else before + len(walked.rows)
-    counted = None if search or request.deleted else service.repository.count(owners, filters)
-    if total is not None and not walked.more and walked.complete:
-        count, kind = total, "exact"
-    elif counted is not None:
-        count, kind = counted, "maintained"
-    elif total is not None:
-        count, kind = total + (1 if walked.complete and walked.more else 0), "at_least"
-    else:
-        count, kind = None, "unknown"
 
-    def link(starts: dict[str, Any], onward: bool, number: int | None) -> str:
-        cursor = ctx.deps.cursors.encode({"p": starts, "f": onward, **({"n": number} if number is not None else {})}, bound)
+
+def _count(service: Service[Any], request: ListRequest, walked: Walked, after: int) -> tuple[int, str]:
+    """The number of objects, and how it is known. after: rows up to the end of this page."""
+    if request.forward and not walked.more:
+        return after, "exact"
+    counted = None if request.search or request.deleted else service.repository.count(request.owners, request.filters)
+    if not walked.complete:
+        return max(after, counted or 0), "at_least"
+    if counted is not None:
+        return counted, "maintained"
+    return after + request.forward, "at_least"
+
+
+def list_answer(call: Call, service: Service[Any]) -> Answer:
+    """The page a list request asks for, in the list envelope.
+
+    A cursor holds the place in the list (`p`), the direction to go on in (`f`, true: towards the end) and the number of rows before
+    the place (`n`).
+
+    Raises: ValidationFailed naming the parameter, NotFound, Forbidden.
+    """
+    given = call.parameters
+    size = _integer(given, "page_size", PAGE_SIZE, 1, PAGE_SIZE_MAX)
+    page = _integer(given, "page", 1, 1, 10**9)
+    if "page" in given and "cursor" in given:
+        raise ValidationFailed.field("page", "give either page or cursor.")
+    too_far = ValidationFailed.field("cursor", f"beyond {SKIP_MAX_ROWS} rows, or rare matches, follow `next` (its cursor) instead of page.")
+    if page * size > SKIP_MAX_ROWS:
+        raise too_far
+    cursors = call.ctx.deps.cursors
+    bound = binding(call.ctx.tenant, service.entity.name, {k: v for k, v in given.items() if k not in ("cursor", "page", "page_size")})
+    place = cursors.decode(given["cursor"], bound) if "cursor" in given else {}
+    request = _list_request(call, service, place, size * page)
+    walked = service.repository.page(request)
+    if page > 1 and not walked.complete:
+        raise too_far
+    found = len(walked.rows)
+    before = place.get("n", 0) if request.forward else max(0, place["n"] - found) if walked.more else 0
+    count, kind = _count(service, request, walked, before + found)
+
+    def link(starts: dict[str, Any], onward: bool, number: int) -> str:
+        cursor = cursors.encode({"p": starts, "f": onward, "n": number}, bound)
         return call.url + "?" + urlencode({**{k: v for k, v in given.items() if k not in ("cursor", "page")}, "cursor": cursor})
 
-    if forward:
-        following = link(walked.ends, True, total) if walked.more else None
-        preceding = None if first else link(walked.begins, False, None)
-        if page > 1:  # the rows before were walked too, so the way back is by number
-            preceding = call.url + "?" + urlencode({**given, "page": str(page - 1)})
-    else:
-        following = link(walked.begins, True, None)
-        preceding = link(walked.ends, False, None) if walked.more else None
-    results = service.present(service.repository.records(rows))
+    onward, back = (walked.ends, walked.begins) if request.forward else (walked.begins, walked.ends)
+    following = link(onward, True, before + found) if walked.more or not request.forward else None
+    preceding = link(back, False, before) if (place if request.forward else walked.more) else None
+    if page > 1:  # the rows before were walked too, so the way back is by number
+        preceding = call.url + "?" + urlencode({**given, "page": str(page - 1)})
+    results = service.present(service.repository.records(walked.rows[size * (page - 1) :]))
     return Answer(
         extra={
             "success": True,
@@ -130,7 +157,7 @@ def version_wanted(call: Call) -> int | None:
     if text is None or text.strip() == "*":
         return None
     text = text.strip().strip('"')
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise PreconditionFailed('If-Match must be the object\'s version, for example "3".')
     return int(text)
 

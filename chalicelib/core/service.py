@@ -5,21 +5,25 @@ from typing import Any, ClassVar, Generic
 
 from chalicelib.core.context import Context
 from chalicelib.core.entity import SYSTEM_FIELDS, Entity, M
-from chalicelib.core.errors import ValidationFailed
+from chalicelib.core.errors import NotFound, ValidationFailed
+from chalicelib.core.ids import site_of
+from chalicelib.core.listing import SCAN_BUDGET_ROWS
+from chalicelib.core.repository import Repository
 from chalicelib.core.table import Query
 
 MAX_PARTITIONS = 25  # sectors listed at once without naming a site
 
 
 class Service(Generic[M]):
-    """entity: the declaration; related: field holding another object's id -> its entity (must exist, in the same sector)."""
+    """entity: the declaration; related: field holding another object's id -> its entity (must exist, in the same sector or site)."""
 
     entity: ClassVar[Entity[Any]]
     related: ClassVar[dict[str, Entity[Any]]] = {}
+    scan_budget_rows: ClassVar[int] = SCAN_BUDGET_ROWS  # rows a list may read for one page
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
-        self.repository = ctx.repository(self.entity)
+        self.repository: Repository[M] = ctx.repository(self.entity)
 
     # -- verbs
     def get(self, public_id: str) -> M:
@@ -31,15 +35,20 @@ class Service(Generic[M]):
         """body: the fields a client may set, and the owner's ids. Raises: ValidationFailed, NotFound, Duplicate."""
         owner = self.owner(body)
         fields = {k: v for k, v in body.items() if k in self.entity.create}
-        record: M = self.repository.new(owner, **fields, **self.defaults(owner, fields))
+        record: M = self.repository.new(owner, **{**fields, **self.defaults(owner, fields)})
         self.check_related(record)
-        return self.repository.create(record)
+        created: M = self.repository.create(record)
+        return created
 
     def patch(self, public_id: str, body: dict[str, Any], *, if_match: int | None = None) -> M:
         """Raises: NotFound, ValidationFailed, PreconditionFailed, Duplicate."""
         changes = {k: v for k, v in body.items() if k in self.entity.patch}
+        named = {k: v for k, v in changes.items() if k in self.related}
+        for name, value in named.items():
+            if value is not None and not isinstance(value, str):
+                raise ValidationFailed.field(name, "must be an id.")
         old = self.get(public_id)
-        self.check_related(old.model_copy(update={k: v for k, v in changes.items() if k in self.related}))
+        self.check_related(old.model_copy(update=named), named)
         record: M = self.repository.patch(public_id, lambda present: self.changes(present, changes), if_match=if_match)
         return record
 
@@ -74,6 +83,7 @@ class Service(Generic[M]):
             if not isinstance(body.get(name), str) or not body[name]:
                 raise ValidationFailed.field(name, "is required.")
         site_id: str = body["site_id"]
+        self._need_plain(site_id)
         self.ctx.site(site_id)
         if kind == "site":
             return site_id
@@ -81,16 +91,28 @@ class Service(Generic[M]):
         self.ctx.sector(site_id, sector_id)
         return sector_id
 
-    def check_related(self, record: M) -> None:
-        """Raises: ValidationFailed when an id names nothing, or something in another sector."""
+    def check_related(self, record: M, names: Iterable[str] | None = None) -> None:
+        """names: the fields to look at, all related ones by default (what an object pointed at may be gone by now).
+
+        Raises: ValidationFailed when an id names nothing, or something in another sector or site.
+        """
         for name, entity in self.related.items():
             value = getattr(record, name)
-            if value is None:
+            if value is None or (names is not None and name not in names):
                 continue
             if self.ctx.repository(entity).find(value) is None:
                 raise ValidationFailed.field(name, f"there is no such {entity.name}.")
-            if entity.place.owner(value) != self.entity.place.owner(record.id):
-                raise ValidationFailed.field(name, f"the {entity.name} belongs to another sector.")
+            kind = entity.place.kind
+            if kind == "account" or self.entity.place.kind == "account":
+                continue
+            theirs, ours = entity.place.owner(value), self.entity.place.owner(record.id)
+            if site_of(theirs) != site_of(ours) or (kind == self.entity.place.kind and theirs != ours):
+                raise ValidationFailed.field(name, f"the {entity.name} belongs to another {kind}.")
+
+    def _need_plain(self, site_id: str) -> None:
+        """Raises: NotFound for text that would reach another item of the account's partition (`W#<site>#S#<sector>`)."""
+        if site_of(site_id) != site_id:
+            raise NotFound("There is no such site.")
 
     def owners(self, site_id: str | None, sector_id: str | None) -> list[str]:
         """The collections a list walks: one sector, a site's sectors, or all that the scope sees.
@@ -101,18 +123,19 @@ class Service(Generic[M]):
         if kind == "account":
             return [""]
         if sector_id:
-            site = sector_id[:6]
+            site = site_of(sector_id)
             self.ctx.sector(site_id or site, sector_id)
             return [sector_id] if kind == "sector" else [site]
         if site_id:
+            self._need_plain(site_id)
             self.ctx.site(site_id)
             if kind == "site":
                 return [site_id]
-        tree = self.ctx.deps.table.query_all(
-            Query(f"{self.ctx.tenant}#A", condition="begins_with(sk, :w)", values={":w": f"W#{site_id or ''}"})
-        )
+        key, condition = f"{self.ctx.tenant}#A", "begins_with(sk, :w)"
+        tree = self.ctx.deps.table.query_all(Query(key, condition=condition, values={":w": f"W#{site_id or ''}"}, consistent=True))
         live = [i for i in tree if not i.get("deleted_at") and self.ctx.scope.sees(i["id"])]
-        owners = [i["id"] for i in live if ("#S#" in i["sk"]) == (kind == "sector")]
+        sites = {i["id"] for i in live if i["kind"] == "site"}
+        owners = [i["id"] for i in live if i["kind"] == kind and site_of(i["id"]) in sites]
         if len(owners) > MAX_PARTITIONS:
             raise ValidationFailed.field("site_id", f"name a site: this account has more than {MAX_PARTITIONS} {kind}s.")
         return owners

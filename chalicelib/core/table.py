@@ -2,12 +2,13 @@
 
 import random
 import time
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any, Literal
 
-from chalicelib.core.errors import AppError, Stale, TableBusy
+from chalicelib.core.errors import AppError, Stale, TableBusy, TooLarge
+from chalicelib.core.wire import from_dynamo, possible_key, to_dynamo
 
 Item = dict[str, Any]
 Key = tuple[str, str]
@@ -24,52 +25,9 @@ _BUSY = {
     "InternalServerError",
     "ServiceUnavailable",
 }
+_BUSY_REASONS = {"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"}  # of a cancelled transaction
 _TRIES = 12
-
-
-def to_dynamo(value: Any) -> dict[str, Any]:
-    """Python value -> DynamoDB's wire form. float is stored as a decimal number; sets of strings as SS."""
-    match value:
-        case None:
-            return {"NULL": True}
-        case bool():
-            return {"BOOL": value}
-        case str():
-            return {"S": value}
-        case int() | Decimal():
-            return {"N": str(value)}
-        case float():
-            return {"N": repr(value)}
-        case bytes() | bytearray():
-            return {"B": bytes(value)}
-        case dict():
-            return {"M": {k: to_dynamo(v) for k, v in value.items()}}
-        case list() | tuple():
-            return {"L": [to_dynamo(v) for v in value]}
-        case set() | frozenset():
-            return {"SS": sorted(value)}
-    raise TypeError(f"cannot store a {type(value).__name__}")
-
-
-def from_dynamo(value: dict[str, Any]) -> Any:
-    ((kind, raw),) = value.items()
-    match kind:
-        case "S" | "BOOL":
-            return raw
-        case "N":
-            number = Decimal(raw)
-            return int(number) if number == number.to_integral_value() else float(number)
-        case "M":
-            return {k: from_dynamo(v) for k, v in raw.items()}
-        case "L":
-            return [from_dynamo(v) for v in raw]
-        case "NULL":
-            return None
-        case "B":
-            return bytes(raw)
-        case "SS":
-            return set(raw)
-    raise TypeError(f"cannot read a DynamoDB {kind}")
+_TOO_LARGE = ("Item size", "item size", "cannot include more than", "4 MB", "4MB")
 
 
 def _item(wire: dict[str, Any]) -> Item:
@@ -189,12 +147,14 @@ class Table:
 
     # -- reading
     def get(self, key: Key, *, consistent: bool = True) -> Item | None:
+        if not possible_key(key):
+            return None
         answer = self._call("get_item", TableName=self.name, Key={"pk": {"S": key[0]}, "sk": {"S": key[1]}}, ConsistentRead=consistent)
         return _item(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, keys: Iterable[Key], *, consistent: bool = True) -> dict[Key, Item]:
         """Those of the keys that exist; any number of keys, 100 a round trip."""
-        wanted, out = list(dict.fromkeys(keys)), {}
+        wanted, out = [k for k in dict.fromkeys(keys) if possible_key(k)], {}
         for at in range(0, len(wanted), BATCH_GET_MAX):
             ask: Any = {
                 self.name: {
@@ -289,15 +249,21 @@ class Table:
             self.write(actions[0])
             return
         items = [{a.kind: a.request(self.name)} for a in actions]
+        token = str(uuid.uuid4())  # one for all tries: what an earlier one did, though its answer was lost, is not done again
         for attempt in range(_TRIES):
             try:
-                self._call("transact_write_items", TransactItems=items)
+                self._call("transact_write_items", TransactItems=items, ClientRequestToken=token)
                 return
             except _Cancelled as cancelled:
                 reasons = cancelled.reasons
-            for action, reason in zip(actions, reasons, strict=True):
+            for action, reason in zip(actions, reasons, strict=False):
                 if reason.get("Code") == "ConditionalCheckFailed":
                     raise action.failed(_item(reason["Item"]) if reason.get("Item") else None)
+            for reason in reasons:
+                if reason.get("Code", "None") not in {"None", *_BUSY_REASONS}:
+                    if any(sign in reason.get("Message", "") for sign in _TOO_LARGE):
+                        raise TooLarge("The object is too large to be stored.")
+                    raise RuntimeError(f"transaction refused: {reason.get('Code')} {reason.get('Message', '')}")
             self._pause(attempt)
         raise TableBusy()
 
@@ -316,6 +282,8 @@ class Table:
                     raise _ConditionFailed(_item(old) if old else None) from None
                 if code == "TransactionCanceledException":
                     raise _Cancelled(error.response.get("CancellationReasons", [])) from None
+                if code == "ValidationException" and any(sign in error.response["Error"].get("Message", "") for sign in _TOO_LARGE):
+                    raise TooLarge("The object is too large to be stored.") from None
                 if code not in _BUSY:
                     raise
             except BotoCoreError as error:

@@ -18,4 +18,6 @@ class Provider:
 
 def provider_for(ctx: Context, kind: Kind) -> Provider:
     """The provider of one kind of work: the platform's default."""
-    return Provider(ProviderChoice(provider=ctx.deps.config.ai_provider))
+    config = ctx.deps.config
+    chosen = {"text": "", "image": config.image_provider, "embedding": config.embedding_provider}[kind]
+    return Provider(ProviderChoice(provider=chosen or config.ai_provider))

@@ -1,6 +1,7 @@
 """What the article checks know of languages: function words, scripts, stems; enough to say that a text is in the wrong one."""
 
 import re
+import threading
 from collections import Counter
 from functools import lru_cache
 from typing import Any
@@ -90,11 +91,16 @@ def _likeliest(text: str) -> str | None:
     return code
 
 
-@lru_cache(16)
+_of_thread = threading.local()  # a stemmer keeps the word it works on in itself, so each thread has its own
+
+
 def _stemmer(code: str) -> Any:
     import snowballstemmer
 
-    return snowballstemmer.stemmer(_STEMMERS[code]).stemWord
+    made: dict[str, Any] = _of_thread.__dict__.setdefault("stemmers", {})
+    if code not in made:
+        made[code] = snowballstemmer.stemmer(_STEMMERS[code]).stemWord
+    return made[code]
 
 
 @lru_cache(32_768)

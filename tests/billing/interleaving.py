@@ -28,7 +28,7 @@ class Worker:
         self._fault: Fault | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        self._stopped.acquire()
+        self._wait()
 
     def _run(self) -> None:
         _here.worker = self
@@ -52,6 +52,9 @@ class Worker:
         """Let the call at which it waits happen, so or so, and the job go on to its next call or its end."""
         self._fault = fault
         self._go.release()
+        self._wait()
+
+    def _wait(self) -> None:
         self._stopped.acquire()
         if self.done:
             self._thread.join()

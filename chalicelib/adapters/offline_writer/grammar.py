@@ -6,6 +6,7 @@ grammatical form that fits after a preposition. What cannot be turned safely is 
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from chalicelib.adapters.offline_writer.phrases import banks, capitalised, words
 
@@ -20,7 +21,16 @@ SUPERLATIVES = {"best", "top", "cheapest", "strongest", "fastest", "easiest", "s
 AUXILIARIES = {"is", "are", "was", "can", "could", "does", "do", "did", "should", "will", "would", "has", "have", "may", "must"}
 QUESTION_WORDS = {"how", "what", "why", "when", "where", "which", "who", "whose", "whats"}
 INSTRUCTIONS = {"instructions", "guide", "tutorial", "steps", "manual", "recipe", "checklist", "template"}
-QUESTION_TYPES = {"why": "why", "what": "what", "whats": "what", "which": "which", "who": "who", "whose": "who", "where": "where", "when": "time"}
+QUESTION_TYPES = {
+    "why": "why",
+    "what": "what",
+    "whats": "what",
+    "which": "which",
+    "who": "who",
+    "whose": "who",
+    "where": "where",
+    "when": "time",
+}
 LONGEST_TOPIC = 70
 
 
@@ -148,11 +158,13 @@ def _indirect(tokens: list[str], low: list[str]) -> str:
                 return f"whether {' '.join(tokens[1:at])} {tokens[0].lower()} {' '.join(tokens[at:])}"
         return ""
     lead, at = ("whether", 0) if first in AUXILIARIES else ("", next((i for i, w in enumerate(low) if w in AUXILIARIES), -1))
-    if at > 0 and low[at] in {"do", "does"} or first in {"do", "does"}:
+    if low[at] in {"do", "does"} and (at > 0 or first in AUXILIARIES):
         for verb in range(at + 2, len(low)):
             if low[verb] in words("stative"):
                 said = tokens[verb] if low[at] == "do" else third_person(tokens[verb])
-                return " ".join([lead or " ".join(tokens[:at]).lower(), *tokens[at + 1 : verb], said, *tokens[verb + 1 :]]).replace(" i ", " you ")
+                return " ".join([lead or " ".join(tokens[:at]).lower(), *tokens[at + 1 : verb], said, *tokens[verb + 1 :]]).replace(
+                    " i ", " you "
+                )
         return ""
     if first == "how" and "is" in low and low[-2:] == ["too", "much"]:
         return " ".join([tokens[0].lower(), *tokens[1:]])
@@ -187,9 +199,15 @@ def shortened(text: str, longest: int) -> str:
     return " ".join(kept).rstrip(" ,;:-\u2013")
 
 
+@lru_cache(maxsize=1)
+def _spellings() -> dict[str, str]:
+    pairs = [entry.partition("=") for entry in " ".join(banks()["proper"]).split()]
+    return {word: spelling or word.capitalize() for word, _, spelling in pairs}
+
+
 def with_capitals(text: str) -> str:
     """Lower-case searches with the capitals of names and abbreviations; words that have capitals keep them."""
-    spellings = dict(w.split("=") if "=" in w else (w, w.capitalize()) for w in " ".join(banks()["proper"]).split())
+    spellings = _spellings()
     lower = text if any(c.isupper() for c in text) else text.lower()
 
     def spelled(match: re.Match[str]) -> str:
@@ -227,7 +245,8 @@ def with_article(noun_phrase: str) -> str:
 def _object_with_article(text: str) -> str:
     """The object of a verb, and a later `for`/`with` phrase, with its article."""
     parts = re.split(r"\b(for|with|in|from|without) ", text)
-    first = with_article(parts[0].strip()) if parts[0].strip() else parts[0]
+    named = parts[0][:1].isupper() and not parts[0].startswith("French")  # "cancel Atlas coffee club" is about one thing
+    first = parts[0].strip() if named else with_article(parts[0].strip())
     rest = "".join(f" {prep} {with_article(obj.strip())}" for prep, obj in zip(parts[1::2], parts[2::2], strict=True))
     return (first + rest).strip()
 
@@ -256,7 +275,11 @@ def _vowel(word: str) -> bool:
     low = word.lower()
     if word.isupper() and len(word) <= 4:
         return word[0] in "AEFHILMNORSX"
-    return low[0] in "aeio" or (low[0] == "u" and not low.startswith(("uni", "use", "usa", "eu", "uk", "us"))) or low.startswith(("hour", "honest"))
+    return (
+        low[0] in "aeio"
+        or (low[0] == "u" and not low.startswith(("uni", "use", "usa", "eu", "uk", "us")))
+        or low.startswith(("hour", "honest"))
+    )
 
 
 def gerund(verb: str) -> str:

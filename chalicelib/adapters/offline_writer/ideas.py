@@ -3,14 +3,25 @@
 from collections.abc import Sequence
 from typing import Any
 
-from chalicelib.adapters.offline_writer.grammar import Phrase, WORD, read, shortened, title_case
-from chalicelib.adapters.offline_writer.naming import FRAME, in_text
+from chalicelib.adapters.offline_writer.grammar import WORD, Phrase, read, shortened, title_case
+from chalicelib.adapters.offline_writer.naming import in_text
 from chalicelib.adapters.offline_writer.outline import STRUCTURES, compose
-from chalicelib.adapters.offline_writer.phrases import Pen, banks, seeded
+from chalicelib.adapters.offline_writer.phrases import Pen, banks, seeded, words
 from chalicelib.adapters.offline_writer.subjects import domain_of
 
 # Kinds whose search is clearest come first as primary keywords, so that a cluster's ideas differ in structure.
-PRIORITY = {"how_to": 3, "best": 3, "comparison": 3, "question": 2, "cost": 2, "review": 2, "local": 2, "definition": 2, "instructions": 2, "phrase": 1}
+PRIORITY = {
+    "how_to": 3,
+    "best": 3,
+    "comparison": 3,
+    "question": 2,
+    "cost": 2,
+    "review": 2,
+    "local": 2,
+    "definition": 2,
+    "instructions": 2,
+    "phrase": 1,
+}
 LONGEST_TITLE = 72
 
 
@@ -52,7 +63,7 @@ def _primaries(given: Sequence[dict[str, Any]], phrases: dict[str, Phrase], coun
 
 
 def _content_words(keyword: str) -> set[str]:
-    return {w[:6] for w in WORD.findall(keyword.casefold()) if w not in FRAME}
+    return {w[:6] for w in WORD.findall(keyword.casefold()) if w not in words("frame")}
 
 
 def _likeness(one: str, other: str) -> float:

@@ -1,118 +1,123 @@
 """Names and describes clusters of keywords: the words a cluster shares and its neighbours do not."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
-from chalicelib.adapters.offline_writer.grammar import MARKUP, WORD, capitalised, shortened, title_case, with_capitals
-from chalicelib.adapters.offline_writer.phrases import Pen, words
+from chalicelib.adapters.offline_writer.grammar import MARKUP, WORD, gerund, is_plural, shortened, title_case, with_capitals
+from chalicelib.adapters.offline_writer.phrases import Pen, banks, capitalised, words
 
-# Words that say what kind of search it is, not what it is about.
-FRAME = frozenset(
-    """best top cheap cheapest good better review reviews vs versus how to what is are why when where which who can do does should much many long often near me
-    my your you i it that this with without for from in on at of the a an and or by under over after before near into worth really actually get make use using
-    online guide tips ideas free 2024 2025 2026 2027 tiny compared comparison""".split()
-)
+STEM = 5  # letters that decide whether two words belong together: froth, frother, frothing
 
 
 def name_clusters(facts: dict[str, Any], seed: str) -> dict[str, Any]:
     """Answer of `auto_cluster`."""
-    clusters = facts["clusters"]
-    spread: Counter[str] = Counter()  # in how many clusters a candidate occurs
-    candidates = {c["key"]: _candidates(k["keyword"] for k in c["keywords"]) for c in clusters}
-    for found in candidates.values():
-        spread.update(found.keys())
+    clusters = {c["key"]: [k["keyword"] for k in c["keywords"]] for c in facts["clusters"]}
+    found = {key: _candidates(keywords) for key, keywords in clusters.items()}
+    spread = Counter(candidate for counts in found.values() for candidate in counts)
+    common = {c for c, n in spread.items() if " " not in c and len(clusters) >= 4 and n >= max(3, 0.4 * len(clusters))}
     taken = {name.casefold() for name in facts.get("taken_names", ())}
     named: dict[str, dict[str, str]] = {}
-    for cluster in sorted(clusters, key=lambda c: (-len(c["keywords"]), c["key"])):
-        keywords = [k["keyword"] for k in cluster["keywords"]]
-        name = _name(candidates[cluster["key"]], spread, len(clusters), keywords, taken)
+    for cluster in sorted(facts["clusters"], key=lambda c: (-len(c["keywords"]), c["key"])):
+        key = cluster["key"]
+        name = _name(clusters[key], found[key], spread, common, taken)
         taken.add(name.casefold())
-        named[cluster["key"]] = {"key": cluster["key"], "name": name, "description": _description(name, cluster, seed)}
-    return {"clusters": [named[c["key"]] for c in clusters]}
+        named[key] = {"key": key, "name": name, "description": _description(name, cluster, seed)}
+    return {"clusters": [named[key] for key in clusters]}
 
 
 def _tokens(keyword: str) -> list[str]:
-    return [w for w in WORD.findall(with_capitals(MARKUP.sub(" ", keyword)))][:20]
+    return WORD.findall(with_capitals(MARKUP.sub(" ", keyword)))[:20]
 
 
-def _candidates(keywords: Iterable[str]) -> dict[str, float]:
-    """Phrases of one to three words without frame words at either end -> in how many keywords they occur, longer ones counting more."""
-    found: dict[str, float] = {}
+def _stems(text: str) -> str:
+    return " ".join(word[:STEM] for word in text.casefold().split())
+
+
+def _candidates(keywords: Sequence[str]) -> Counter[str]:
+    """Phrases of one to three words, each word cut to its stem, without frame words at either end -> in how many keywords they occur."""
+    found: Counter[str] = Counter()
     for keyword in keywords:
         tokens = _tokens(keyword)
-        spans = {" ".join(tokens[i : i + n]) for n in (1, 2, 3) for i in range(len(tokens) - n + 1) if _nameable(tokens[i : i + n])}
-        for span in spans:
-            key = _singular(span)
-            found[key] = found.get(key, 0.0) + 1.0
+        spans = [tokens[i : i + n] for n in (1, 2, 3) for i in range(len(tokens) - n + 1)]
+        found.update({_stems(" ".join(span)) for span in spans if _nameable(span)})
     return found
 
 
-def _nameable(tokens: list[str]) -> bool:
-    edges = (tokens[0].lower(), tokens[-1].lower())
-    return not any(e in FRAME or e.isdigit() or len(e) < 2 for e in edges) and edges[-1] not in words("small")
+def _nameable(span: Sequence[str]) -> bool:
+    edges = {span[0].lower(), span[-1].lower()}
+    return not any(e in words("frame") or e in words("small") or e.isdigit() or (len(e) < 2 and e.isascii()) for e in edges)
 
 
-def _singular(span: str) -> str:
-    head, _, last = span.rpartition(" ")
-    low = last.lower()
-    if low.endswith("s") and not low.endswith(("ss", "us", "is", "ies", "es")) and len(low) > 3:
-        last = last[:-1]
-    return f"{head} {last}".strip()
-
-
-def _name(found: dict[str, float], spread: Counter[str], clusters: int, keywords: list[str], taken: set[str]) -> str:
+def _name(keywords: Sequence[str], found: Counter[str], spread: Counter[str], common: set[str], taken: set[str]) -> str:
     size = len(keywords)
 
     def worth(candidate: str) -> tuple[float, int, str]:
-        share = found[candidate] / size
-        distinct = 1.0 / spread[candidate] if clusters > 1 else 1.0
-        length = (1.0, 1.55, 1.6)[candidate.count(" ")]
-        return (share * length * (0.25 + distinct), -len(candidate), candidate)
+        own = [s for s in candidate.split() if s not in common]
+        known = 1.0 if own else 0.35 if " " in candidate else 0.1
+        length = (1.0, 1.5, 1.55)[candidate.count(" ")]
+        return (found[candidate] / size * length * known * (0.3 + 1 / spread[candidate]), -len(candidate), candidate)
 
-    ranked = sorted(found, key=worth, reverse=True)
-    shared = [c for c in ranked if found[c] > 1 or size == 1]
-    for candidate in shared or ranked:
-        name = title_case(_as_written(candidate, keywords))
-        if name.casefold() not in taken:
-            other = next((c for c in shared[:12] if found[c] >= 0.25 * size and not _overlap(c, candidate) and spread[c] < clusters), "")
-            joint = f"{name} and {title_case(_as_written(other, keywords))}" if other and found[candidate] < 0.6 * size else name
-            return joint if joint.casefold() not in taken and len(joint.split()) <= 4 else name
+    shared = sorted((c for c in found if found[c] > 1 or size == 1), key=worth, reverse=True)
+    for main in [*shared[:25], *sorted(found, key=worth, reverse=True)[:25]]:
+        name = title_case(_written(main, keywords))
+        single = [c for c in shared[:30] if " " not in c and c not in common]
+        sides = [c for c in single if found[c] >= 0.2 * size and c not in main.split()]
+        if sides and (found[main] < 0.6 * size or " " not in main or not set(main.split()) - common):
+            joint = _joint(name, title_case(_written(sides[0], keywords)), everywhere=not set(main.split()) - common)
+            if len(joint.split()) <= 4 and joint.casefold() not in taken:
+                return joint
+        if name.casefold() not in taken and len(name) > 1:
+            return name
     base = title_case(shortened(with_capitals(MARKUP.sub(" ", keywords[0]).strip()), 50)) or "Searches"
-    name, count = base, 1
+    base = base if len(base) > 1 else f"{base} Searches"
+    number, name = 1, base
     while name.casefold() in taken:
-        count += 1
-        name = f"{base}, Part {count}"
-    return capitalised(name) if len(name) > 1 else f"{name} Searches"
+        number += 1
+        name = f"{base}, Part {number}"
+    return name
 
 
-def _overlap(one: str, other: str) -> bool:
-    return bool({w[:5].lower() for w in one.split()} & {w[:5].lower() for w in other.split()})
+def _joint(name: str, side: str, *, everywhere: bool) -> str:
+    """`Milk` with `froth` -> Milk Frothing; `Pet Insurance` (in every cluster) with `claim` -> Pet Insurance Claims; else with `and`."""
+    base = side.casefold()
+    forms = (base, base.removesuffix("s"), base.removesuffix("er"), base.removesuffix("ing"), f"{base.removesuffix('ing')}e")
+    verb = next((form for form in forms if form in words("verbs")), "")
+    if verb and base not in words("countable") | words("mass"):
+        head = name[:-1] if is_plural(name) and name.casefold().removesuffix("s").split()[-1] in words("countable") else name
+        return f"{head} {capitalised(gerund(verb))}"
+    return f"{name} {side}" if everywhere else f"{name} and {side}"
 
 
-def _as_written(candidate: str, keywords: list[str]) -> str:
-    """The plural when the keywords use it at least as often."""
-    plural = f"{candidate}s"
-    text = " | ".join(" ".join(_tokens(k)) for k in keywords)
-    return plural if text.count(plural) * 2 >= text.count(candidate) > 0 else candidate
+def _written(candidate: str, keywords: Sequence[str]) -> str:
+    """A candidate's stems as the keywords write them most often; a countable thing in the plural."""
+    size = candidate.count(" ") + 1
+    forms: Counter[str] = Counter()
+    for keyword in keywords:
+        tokens = _tokens(keyword)
+        forms.update(t for i in range(len(tokens) - size + 1) if _stems(t := " ".join(tokens[i : i + size])) == candidate)
+    form = max(forms, key=lambda f: (forms[f], -len(f), f))
+    last = form.split()[-1]
+    if last.islower() and last in words("countable") and not is_plural(form):
+        return (
+            f"{form}es"
+            if last.endswith(("s", "x", "ch", "sh"))
+            else f"{form[:-1]}ies"
+            if last[-2:] in {"cy", "ry", "ty", "ny"}
+            else f"{form}s"
+        )
+    return form
 
 
 def _description(name: str, cluster: dict[str, Any], seed: str) -> str:
-    intents = Counter(k.get("intent") or "informational" for k in cluster["keywords"]).most_common(2)
-    example = max((k["keyword"] for k in cluster["keywords"]), key=lambda k: (len(k.split()) in range(2, 7), -len(k)))
-    pen = Pen(seed, seed, 0.0, {})
-    pen.random.seed(f"{seed}{cluster['key']}")
-    aims = " and ".join(dict.fromkeys(pen.say(f"aim/{i}") if f"aim/{i}" in _aims() else "practical know-how" for i, _ in intents))
-    slots = {"subject": in_text(name), "example": shortened(with_capitals(MARKUP.sub(" ", example)), 80), "aims": aims[:1].lower() + aims[1:]}
-    order = Pen(f"{seed}{cluster['key']}", f"{seed}{cluster['key']}", 0.0, slots)
-    return order.say("cluster")
-
-
-def _aims() -> set[str]:
-    return {"aim/informational", "aim/commercial", "aim/transactional", "aim/navigational"}
+    intents = Counter(k.get("intent") or "" for k in cluster["keywords"]).most_common(2)
+    example = min((k["keyword"] for k in cluster["keywords"]), key=lambda k: (not 2 <= len(k.split()) <= 7, len(k), k))
+    shown = shortened(with_capitals(MARKUP.sub(" ", example)), 80)
+    pen = Pen(f"{seed}{cluster['key']}", f"{seed}{cluster['key']}", 0.0, {"subject": in_text(name), "example": shown})
+    aims = [pen.write(pen.draw(f"aim/{intent}" if f"aim/{intent}" in banks() else "aim/informational")) for intent, _ in intents]
+    return pen.say("cluster", aims=" and ".join(dict.fromkeys(aims)))
 
 
 def in_text(name: str) -> str:
     """A cluster's name in running text: `Coffee Grinders` -> `coffee grinders`, names and abbreviations kept."""
-    lower = " ".join(w if w.isupper() and len(w) > 1 else w.lower() for w in MARKUP.sub(" ", name).split())
-    return with_capitals(lower) if lower == lower.lower() else " ".join(with_capitals(w) for w in lower.split())
+    return " ".join(with_capitals(w if w.isupper() and len(w) > 1 else w.lower()) for w in MARKUP.sub(" ", name).split())

@@ -122,12 +122,15 @@ class Pen:
 
         return " ".join(SLOT.sub(fill, template).split())
 
+    def sentences(self, template: str, **slots: Slot) -> str:
+        """A template written out, each sentence with its capital."""
+        text = self.write(template, **slots)
+        return SENTENCE_START.sub(lambda m: m.group(1) + m.group(2) + m.group(3).upper(), text)
+
     def say(self, bank: str, **slots: Slot) -> str:
         """The next template of a bank written out as sentences. Raises: LookupError when the bank is used up."""
-        text = self.write(self.draw(bank), **slots)
-        return SENTENCE_START.sub(lambda m: m.group(1) + m.group(2) + m.group(3).upper(), text)
+        return self.sentences(self.draw(bank), **slots)
 
     def pair(self, bank: str, **slots: Slot) -> list[str]:
         """The ` :: ` separated parts of the next template, each as sentences. Raises: LookupError when the bank is used up."""
-        parts = self.write(self.draw(bank), **slots).split(" :: ")
-        return [SENTENCE_START.sub(lambda m: m.group(1) + m.group(2) + m.group(3).upper(), part.strip()) for part in parts]
+        return [self.sentences(part.strip(), **slots) for part in self.draw(bank).split(" :: ")]

@@ -1,74 +1,104 @@
 """Writes the sections of one article: draws what each needs from the banks, then fills up to the length with what still fits."""
 
 import html
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.adapters.offline_writer.grammar import MARKUP, WORD, Phrase, capitalised, read
-from chalicelib.adapters.offline_writer.phrases import Pen, sentences
-from chalicelib.adapters.offline_writer.subjects import cards, option_names
+from chalicelib.adapters.offline_writer.grammar import MARKUP, WORD, Phrase
+from chalicelib.adapters.offline_writer.phrases import Pen, banks, capitalised, sentences
+from chalicelib.adapters.offline_writer.subjects import cards, notes, option_names
 
-# Which bank goes on when a section needs more text.
+# Which bank goes on when a section needs more text; the others go on with their own.
 MORE = {
-    "mistakes": "trouble", "check": "plan", "ask": "sources", "criteria": "compare", "steps": "timing", "intents": "needs", "keyword": "develop",
-    "intro": "promise",
-}  # fmt: skip
-SPARE = ("quality", "plan", "upkeep", "fit", "sources", "timing", "compare", "needs", "cost", "alternatives", "explain", "trouble", "safety")
+    "mistakes": "trouble",
+    "check": "plan",
+    "ask": "sources",
+    "criteria": "compare",
+    "steps": "timing",
+    "intents": "needs",
+    "keyword": "develop",
+}
+SPARE = (
+    "quality",
+    "plan",
+    "upkeep",
+    "fit",
+    "sources",
+    "timing",
+    "compare",
+    "needs",
+    "cost",
+    "alternatives",
+    "explain",
+    "trouble",
+    "safety",
+)
 SILENT = ("intro", "close", "faq")  # sections that do not grow
 ENGLISH = ("", "en", "eng", "english")
+SHORT_PARAGRAPH = 42  # words; a shorter one may be continued
+
+
+@dataclass
+class Block:
+    """Finished HTML, its number of words, and for a paragraph its plain text."""
+
+    html: str
+    words: int
+    text: str = ""
 
 
 @dataclass
 class Section:
-    """One section: its heading and its blocks, each block as (html, number of words)."""
-
     purpose: str
     heading: str
     keyword: Phrase | None = None
-    blocks: list[tuple[str, int]] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def html(self) -> str:
         head = f"<h2>{escaped(self.heading)}</h2>\n" if self.heading else ""
-        return head + "\n".join(block for block, _ in self.blocks)
+        return head + "\n".join(block.html for block in self.blocks)
 
     @property
     def words(self) -> int:
-        return count(self.heading) + sum(words for _, words in self.blocks)
+        return count(self.heading) + sum(block.words for block in self.blocks)
 
 
 class Writer:
-    """Holds an article while it is written. brevity: 0 for full size to 3 for as short as it can be."""
+    """Holds an article while it is written. keywords: the primary first. brevity: 0 for full size to 3 for as short as it can be."""
 
-    def __init__(self, pen: Pen, facts: dict[str, Any], keywords: list[Phrase], subject: str, domain: str, seed: str, brevity: int) -> None:
-        self.pen, self.facts, self.keywords, self.domain, self.brevity = pen, facts, keywords, domain, brevity
+    def __init__(self, pen: Pen, facts: dict[str, Any], keywords: list[Phrase], subject: str, domain: str, brevity: int) -> None:
+        self.pen, self.facts, self.keywords, self.subject, self.domain, self.brevity = pen, facts, keywords, subject, domain, brevity
+        self.primary = keywords[0]
         self.sections: list[Section] = []
         self.faq: list[tuple[str, str]] = []
-        self.cards = cards(domain, (seed,))
+        self.cards = cards(domain, pen.random)
         if domain != "general":
-            self.cards += cards("general", (seed,))[:4]
+            self.cards += cards("general", pen.random)[:4]
         self._mentions = 0
         self._points: list[str] = []
+        self._noted: set[str] = set()
         one, many, verb = option_names(domain)
-        primary = keywords[0]
-        audience = " ".join(MARKUP.sub(" ", str(facts.get("audience") or "")).split())
+        audience = plain(facts.get("audience"))
         pen.slots.update(
-            topic=self._topic, pair=primary.topic, subject=subject, search=primary.quoted, option=one, options=many, act=verb,
-            point=lambda: self._point(), point2=lambda: self._point(), site=_plain((facts.get("site") or {}).get("name")) or "our site",
-            reader=audience if 0 < len(audience) <= 60 and audience.count(" ") < 8 else "readers", topic2=primary.topic, search2=primary.quoted,
+            topic=self._topic, pair=self.primary.topic, subject=subject, search=self.primary.quoted, option=one, options=many, act=verb,
+            point=self._point, point2=self._point, site=plain((facts.get("site") or {}).get("name")) or "our site",
+            reader=audience if 0 < len(audience) <= 60 and audience.count(" ") < 8 else "readers", topic2=self.primary.topic,
+            search2=self.primary.quoted,
         )  # fmt: skip
-        self.subject, self.seed = subject, seed
 
     @property
     def words(self) -> int:
         return sum(s.words for s in self.sections)
 
     def _topic(self) -> str:
-        """The primary keyword, but not in every sentence: the subject or a pronoun take turns with it."""
+        """The primary keyword, but not in every sentence: the subject and a pronoun take turns with it."""
         self._mentions += 1
         turn = self._mentions % 4
         if self._mentions <= 2 or turn == 1:
-            return self.keywords[0].topic
+            return self.primary.topic
         return self.subject if turn == 3 else "this"
 
     def _point(self) -> str:
@@ -77,190 +107,192 @@ class Writer:
             self.pen.random.shuffle(self._points)
         return self._points.pop()
 
-    # opening
-
-    def open_with(self, primary: Phrase) -> None:
-        """The introduction: a paragraph of its kind with the keyword as it is searched, and what the page gives."""
+    def open_with_intro(self) -> None:
+        """The introduction: a paragraph of the search's kind with the keyword as it is searched, and what it asks for."""
         section = Section("intro", "")
         self.sections.append(section)
         language = str(self.facts.get("language") or "en")
         if language.lower().replace("_", "-").split("-")[0].strip() not in ENGLISH:
-            note = f"Offline draft in English about {primary.quoted}: the offline writer does not write {language}."
-            section.blocks.append((f"<p><em>{escaped(note)}</em></p>", count(note)))
-        kind = {"instructions": "phrase"}.get(primary.kind, primary.kind)
-        text = self._paragraph(f"intro/{kind}")
-        if primary.shown.casefold() not in text.casefold() or len(primary.keyword) > len(primary.shown):
+            note = f"Offline draft in English about {self.primary.quoted}: the offline writer does not write {plain(language)}."
+            section.blocks.append(Block(f"<p><em>{escaped(note)}</em></p>", count(note)))
+        text = self._paragraph(f"intro/{'phrase' if self.primary.kind == 'instructions' else self.primary.kind}")
+        if self.primary.shown.casefold() not in text.casefold():
             text = f"{text} {self.pen.say('exact')}"
         self._add(section, text)
+        section.notes = notes(self.primary.shown, self.subject, self.domain)
+        if self.brevity < 2 and section.notes:
+            self._note(section, self.primary)
         if self.brevity == 0:
-            self._add(section, f"{self.pen.say('promise')} {self.pen.say('promise')}")
-
-    # sections
+            self._add(section, self.pen.say("promise"), joined=not section.notes)
 
     def begin(self, purpose: str, heading: str, keyword: Phrase | None) -> None:
         """Start a section with what it cannot do without."""
         section = Section(purpose, heading, keyword)
         self.sections.append(section)
-        if purpose == "criteria":
-            self._lead(section, "lead/table")
-            self._criteria_table(section)
-        elif purpose == "steps":
-            self._lead(section, "lead/steps")
-            self._steps(section)
-        elif purpose in {"mistakes", "check", "ask"}:
-            self._bullets(section, purpose)
-        elif purpose == "intents":
-            self._lead(section, "lead/intents")
-            self._intents_table(section)
-        elif purpose == "keyword" and keyword is not None:
-            self._keyword(section, keyword)
-        elif purpose == "close":
-            self._add(section, f"{self._paragraph('close')} {self.pen.say('cta') if self.brevity < 2 else ''}".strip())
-        elif purpose == "faq":
-            self._faq(section)
+        starts: dict[str, Callable[[Section], None]] = {
+            "criteria": self._criteria_table, "steps": self._steps, "mistakes": self._bullets, "check": self._bullets, "ask": self._bullets,
+            "intents": self._intents_table, "close": self._close, "faq": self._faq,
+        }  # fmt: skip
+        if purpose == "keyword" and keyword is not None:
+            section.notes = notes(keyword.shown, self.subject, self.domain)
+            self._add(section, self._paragraph(f"answer/{keyword.question}" if keyword.asks else "aspect", **_about(keyword)))
+            if self.brevity < 3:
+                self._note(section, keyword)
+        elif purpose in starts:
+            starts[purpose](section)
         else:
             self._more(section)
 
     def add_list_somewhere(self) -> None:
-        """A checklist in the last section before the closing that has none."""
-        section = next(s for s in reversed(self.sections) if s.purpose not in SILENT or s is self.sections[0])
-        self._bullets(section, "check")
+        """A checklist in the last section before the closing."""
+        self._bullets(next(s for s in reversed(self.sections) if s.purpose not in SILENT or s is self.sections[0]), "check")
 
-    def _keyword(self, section: Section, keyword: Phrase) -> None:
-        said = {"topic2": keyword.topic, "search2": keyword.quoted}
-        bank = f"answer/{keyword.question}" if keyword.asks else "aspect"
-        text = self._paragraph(bank, **said)
-        self._add(section, text)
+    def fill(self, asked: int) -> None:
+        """Add paragraphs, the shortest section first, until the length is reached."""
+        growing = [s for s in self.sections if s.purpose not in SILENT]
+        while growing and self.words < 0.97 * asked:
+            if not self._more(min(growing, key=lambda s: (s.words, s.heading))):
+                return
+
+    def link(self) -> None:
+        """Internal links, the most related first, at most one a section."""
+        mine = {w.lower() for k in self.keywords for w in WORD.findall(k.shown)}
+        given = [link for link in self.facts.get("links") or () if link.get("url") and link.get("title")]
+        ranked = sorted(given, key=lambda link: -len(mine & set(WORD.findall(link["title"].lower()))))
+        places = [s for s in self.sections if s.purpose not in SILENT]
+        leads = ["More on this", "Related", "A closer look", "Read on", "On a neighbouring question", "See also"]
+        self.pen.random.shuffle(leads)
+        for link, section, lead in zip(ranked[: (4, 3, 2, 2)[self.brevity]], places[1:] or places, leads, strict=False):
+            title = " ".join(str(link["title"]).split())
+            block = f'<p>{lead}: <a href="{html.escape(str(link["url"]))}">{escaped(title)}</a>.</p>'
+            section.blocks.append(Block(block, count(f"{lead} {title}")))
+
+    def cover_all(self) -> None:
+        """Name what no section has dealt with, in the searcher's words."""
+        present = set(WORD.findall(html.unescape(" ".join(s.html for s in self.sections)).casefold()))
+        missing = [k for k in self.keywords if not set(WORD.findall(plain(k.keyword).casefold())) <= present]
+        if missing:
+            lead = self.pen.random.choice(["Searches that belong here", "Also asked in these words", "The same need in other words"])
+            listed = ", ".join(f"\u201c{plain(k.keyword)}\u201d" for k in missing)
+            self._add(([s for s in self.sections if s.purpose not in SILENT] or self.sections)[-1], f"{lead}: {listed}.")
+
+    # parts
 
     def _more(self, section: Section) -> bool:
         """One more paragraph for a section; False when nothing fitting is left."""
-        banks = [MORE.get(section.purpose, section.purpose), f"domain/{self.domain}"]
-        if section.purpose == "domain":
-            banks = [f"domain/{self.domain}", "domain/general"]
-        elif section.keyword is not None or section.purpose == "steps":
-            banks.reverse() if self.pen.random.random() < 0.35 else None
-        present = {s.purpose for s in self.sections}
-        spare = [b for b in SPARE if b not in present]
+        if section.keyword and self.pen.random.random() < 0.6 and self._note(section, section.keyword):
+            return True
+        own, domain = MORE.get(section.purpose, section.purpose), f"domain/{self.domain}"
+        names = [domain, "domain/general"] if section.purpose == "domain" else [own, domain]
+        if section.purpose in {"keyword", "steps"} and self.pen.random.random() < 0.4:
+            names.reverse()
+        spare = [b for b in SPARE if b not in {s.purpose for s in self.sections}]
         self.pen.random.shuffle(spare)
-        for bank in [*banks, *spare, "develop", "domain/general"]:
-            if self.pen.left(bank):
-                said = {"topic2": section.keyword.topic, "search2": section.keyword.quoted} if section.keyword else {}
-                self._add(section, self._paragraph(bank, **said))
+        for name in [*names, *spare, "develop", "domain/general"]:
+            if self.pen.left(name):
+                text = self.pen.say(name, **(_about(section.keyword) if section.keyword else {}))
+                self._add(section, text, joined=self.pen.random.random() < 0.55)
                 return True
         return False
 
-    def fill(self, asked: int) -> None:
-        """Add paragraphs, round by round, until the length is reached."""
-        growing = [s for s in self.sections if s.purpose not in SILENT]
-        while growing and self.words < 0.97 * asked:
-            shortest = min(growing, key=lambda s: (len(s.blocks) + (1 if s.purpose in MORE and s.purpose != "keyword" else 0), s.words))
-            if not self._more(shortest):
-                return
+    def _note(self, section: Section, keyword: Phrase) -> bool:
+        """What a word of the keyword asks for, when there is such a note that the article does not have yet."""
+        for template in section.notes:
+            if template not in self._noted:
+                self._noted.add(template)
+                self._add(section, self.pen.sentences(template, **_about(keyword)), joined=False)
+                return True
+        return False
 
     def _paragraph(self, bank: str, **said: str) -> str:
-        """The next paragraph of a bank; when that is used up, of the one that develops any thought."""
+        """The next paragraph of a bank; when that is used up, of the ones that develop any thought. Raises: LookupError."""
         for name in (bank, "develop", "domain/general", "plan", "quality"):
             if self.pen.left(name):
                 text = self.pen.say(name, **said)
-                return sentences(text)[0] if self.brevity >= 3 and name not in {"aspect"} else text
+                return sentences(text)[0] if self.brevity >= 3 and name != "aspect" else text
         raise LookupError(bank)
 
-    def _add(self, section: Section, text: str) -> None:
-        section.blocks.append((f"<p>{escaped(text)}</p>", count(text)))
+    def _add(self, section: Section, text: str, joined: bool = False) -> None:
+        last = section.blocks[-1] if section.blocks else None
+        if joined and last and last.text and last.words <= SHORT_PARAGRAPH and not last.text.endswith(":"):
+            section.blocks.pop()
+            text = f"{last.text} {text}"
+        section.blocks.append(Block(f"<p>{escaped(text)}</p>", count(text), text))
 
     def _lead(self, section: Section, bank: str) -> None:
         if self.brevity < 3 and self.pen.left(bank):
             self._add(section, self.pen.say(bank))
 
-    def _bullets(self, section: Section, purpose: str) -> None:
-        bank = {"mistakes": "mistake"}.get(purpose, purpose)
+    def _close(self, section: Section) -> None:
+        self._add(section, self._paragraph("close"))
+        if self.brevity < 2:
+            self._add(section, self.pen.say("cta"), joined=True)
+
+    def _bullets(self, section: Section, purpose: str = "") -> None:
+        purpose = purpose or section.purpose
+        bank = "mistake" if purpose == "mistakes" else purpose
         self._lead(section, f"lead/{purpose}")
         number = (self.pen.random.randint(4, 6), 4, 3, 3)[self.brevity]
         items = [self.pen.say(bank) for _ in range(min(number, self.pen.left(bank)))]
         listed = "\n".join(f"<li>{escaped(item)}</li>" for item in items)
-        section.blocks.append((f"<ul>\n{listed}\n</ul>", sum(map(count, items))))
+        section.blocks.append(Block(f"<ul>\n{listed}\n</ul>", sum(map(count, items))))
 
     def _steps(self, section: Section) -> None:
-        kind = self.domain if self.domain in {"care", "food"} else "general"
-        phases = (1, 2, 3, 4, 5, 6) if self.brevity == 0 else (1, 2, 3, 4, 5) if self.brevity == 1 else (1, 3, 4)
+        self._lead(section, "lead/steps")
         items = []
-        for phase in phases:
-            special, general = f"step/{phase}/{kind}", f"step/{phase}/general"
-            bank = special if self.pen.left(special) and (kind == "general" or self.pen.random.random() < 0.6) else general
+        for phase in ((1, 2, 3, 4, 5, 6), (1, 2, 3, 4, 5), (1, 3, 4), (1, 3, 4))[self.brevity]:
+            special = f"step/{phase}/{self.domain}"
+            bank = special if self.pen.left(special) and self.pen.random.random() < 0.7 else f"step/{phase}/general"
             lead, text = self.pen.pair(bank)
             items.append((f"{lead}.", text))
         listed = "\n".join(f"<li><strong>{escaped(lead)}</strong> {escaped(text)}</li>" for lead, text in items)
-        section.blocks.append((f"<ol>\n{listed}\n</ol>", sum(count(f"{a} {b}") for a, b in items)))
+        section.blocks.append(Block(f"<ol>\n{listed}\n</ol>", sum(count(f"{lead} {text}") for lead, text in items)))
 
     def _table(self, section: Section, head: list[str], rows: list[list[str]]) -> None:
         top = "".join(f"<th>{escaped(h)}</th>" for h in head)
         body = "\n".join(f"<tr>{''.join(f'<td>{escaped(cell)}</td>' for cell in row)}</tr>" for row in rows)
         words = count(" ".join(head)) + sum(count(" ".join(row)) for row in rows)
-        section.blocks.append((f"<table>\n<thead>\n<tr>{top}</tr>\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>", words))
+        section.blocks.append(Block(f"<table>\n<thead>\n<tr>{top}</tr>\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>", words))
 
     def _criteria_table(self, section: Section) -> None:
+        self._lead(section, "lead/table")
         number = (self.pen.random.randint(4, 6), 4, 3, 3)[self.brevity]
-        rows = [[capitalised(c.name), capitalised(self.pen.write(c.why)), capitalised(self.pen.write(c.check))] for c in self.cards[:number]]
-        first = self.pen.random.choice(["Point", "What to compare", "Look at", "Criterion", "Aspect"])
-        why = self.pen.random.choice(["Why it matters", "Reason", "Why it counts", "What it changes"])
-        check = self.pen.random.choice(["How to check", "Quick test", "How to find out", "Check it like this"])
-        if self.keywords[0].sides and self.brevity < 2:
-            check = self.pen.random.choice(["Check on both sides", "Ask of both", "Test for each"])
-        self._table(section, [first, why, check], rows)
+        rows = [
+            [capitalised(c.name), capitalised(self.pen.write(c.why)), capitalised(self.pen.write(c.check))] for c in self.cards[:number]
+        ]
+        check = "table/check-both" if self.primary.sides else "table/check"
+        self._table(section, [self._one_of("table/point"), self._one_of("table/why"), self._one_of(check)], rows)
 
     def _intents_table(self, section: Section) -> None:
+        self._lead(section, "lead/intents")
         rows = []
         for keyword in self.keywords[:6]:
-            kind = keyword.kind if keyword.kind not in {"instructions"} else "how_to"
+            kind = "how_to" if keyword.kind == "instructions" else keyword.kind
             bank = f"row/{kind}" if self.pen.left(f"row/{kind}") else "row/phrase"
-            if not self.pen.left(bank):
-                break
-            wants, first = self.pen.pair(bank)
-            rows.append([capitalised(keyword.shown), wants, first])
-        heads = self.pen.random.choice([["Search", "Probably wanted", "First step"], ["You searched for", "You may want", "Start like this"]])
-        self._table(section, heads, rows)
+            if self.pen.left(bank):
+                rows.append([capitalised(keyword.shown), *self.pen.pair(bank)])
+        self._table(section, [self._one_of("table/search"), self._one_of("table/wanted"), self._one_of("table/first")], rows)
+
+    def _one_of(self, bank: str) -> str:
+        return self.pen.random.choice(banks()[bank])
 
     def _faq(self, section: Section) -> None:
         number = (self.pen.random.randint(3, 5), 3, 3, 2)[self.brevity]
-        special = f"faq/{self.keywords[0].kind}"
-        blocks: list[str] = []
-        words = 0
         while len(self.faq) < number:
-            bank = special if len(self.faq) == 1 and self.pen.left(special) else "faq"
-            question, answer = self.pen.pair(bank)
-            if question.casefold() in {q.casefold() for q, _ in self.faq}:
-                continue
-            self.faq.append((question, answer))
-            blocks.append(f"<h3>{escaped(question)}</h3>\n<p>{escaped(answer)}</p>")
-            words += count(f"{question} {answer}")
-        section.blocks.append(("\n".join(blocks), words))
-
-    # what must be in it
-
-    def link(self) -> None:
-        """Internal links, the most related first, at most one a section."""
-        mine = {w.lower() for k in self.keywords for w in WORD.findall(k.shown)}
-        given = [ln for ln in self.facts.get("links") or () if ln.get("url") and ln.get("title")]
-        ranked = sorted(given, key=lambda ln: -len(mine & set(WORD.findall(ln["title"].lower()))))
-        places = [s for s in self.sections if s.purpose not in SILENT]
-        for link, section in zip(ranked[: (4, 3, 2, 2)[self.brevity]], places[1:] or places, strict=False):
-            lead = self.pen.random.choice(["More on this", "Related", "A closer look", "Read on", "On a neighbouring question", "See also"])
-            title = " ".join(str(link["title"]).split())
-            block = f'<p>{lead}: <a href="{html.escape(str(link["url"]))}">{escaped(title)}</a>.</p>'
-            section.blocks.append((block, count(f"{lead} {title}")))
-
-    def cover_all(self) -> None:
-        """Name what no section has dealt with, in the searcher's words."""
-        present = set(WORD.findall(html.unescape(" ".join(s.html for s in self.sections)).casefold()))
-        missing = [k for k in self.keywords if not set(WORD.findall(k.keyword.casefold())) <= present]
-        if missing:
-            lead = self.pen.random.choice(["Searches that belong here", "Also asked in these words", "The same need in other words"])
-            text = f"{lead}: {', '.join(chr(0x201C) + _plain(k.keyword) + chr(0x201D) for k in missing)}."
-            places = [s for s in self.sections if s.purpose not in SILENT]
-            self._add((places or self.sections)[-1], text)
+            special = f"faq/{self.primary.kind}"
+            question, answer = self.pen.pair(special if len(self.faq) == 1 and self.pen.left(special) else "faq")
+            if question.casefold() not in {q.casefold() for q, _ in self.faq}:
+                self.faq.append((question, answer))
+                block = f"<h3>{escaped(question)}</h3>\n<p>{escaped(answer)}</p>"
+                section.blocks.append(Block(block, count(f"{question} {answer}")))
 
 
-def _plain(text: Any) -> str:
+def _about(keyword: Phrase) -> dict[str, str]:
+    return {"topic2": keyword.topic, "search2": keyword.quoted}
+
+
+def plain(text: Any) -> str:
+    """One line without markup characters."""
     return " ".join(MARKUP.sub(" ", str(text or "")).split())
 
 
@@ -272,6 +304,3 @@ def escaped(text: str) -> str:
 def count(text: str) -> int:
     """Words of a plain text."""
     return len(WORD.findall(text))
-
-
-__all__ = ["Section", "Writer", "count", "escaped", "read"]

@@ -1,9 +1,10 @@
 """What kind of subject a cluster is about (a product, a recipe, an insurance ...), which decides the advice that makes sense."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from random import Random
 
-from chalicelib.adapters.offline_writer.phrases import banks, seeded, words
+from chalicelib.adapters.offline_writer.phrases import banks, words
 
 DOMAINS = ("care", "subscription", "finance", "software", "health", "service", "skill", "food", "product")
 
@@ -21,18 +22,38 @@ def domain_of(primary: str, others: Iterable[str] = (), about: str = "") -> str:
     """The domain whose words occur most, the primary keyword counting five times; `general` when none does."""
     scores: dict[str, float] = {}
     for text, weight in [(primary, 5.0), (about, 2.0), *((o, 1.0) for o in others)]:
-        found = set(text.lower().replace("-", " ").split())
+        found = _words(text)
         for domain in DOMAINS:
             scores[domain] = scores.get(domain, 0.0) + weight * len(found & words(f"words/{domain}"))
     best = max(DOMAINS, key=lambda d: (scores[d], -DOMAINS.index(d)))
     return best if scores[best] > 0 else "general"
 
 
-def cards(domain: str, seed: Sequence[str]) -> list[Card]:
+def cards(domain: str, random: Random) -> list[Card]:
     """All points to compare of a domain, in an order of the article's own."""
     found = [Card(*line.split(" :: ")) for line in banks()[f"card/{domain}"]]
-    seeded("cards", *seed).shuffle(found)
+    random.shuffle(found)
     return found
+
+
+def notes(keyword: str, subject: str, domain: str) -> list[str]:
+    """Templates that say what a word of the keyword asks for (`quiet`, `for travel`, `ratio`), words the subject lacks first."""
+    present, shared = _words(keyword), _words(subject)
+    found: list[tuple[bool, int, str]] = []
+    for at, line in enumerate(banks()["modifier"]):
+        signs, text = line.split(" :: ", 1)
+        wanted = [sign for sign in signs.split() if sign[0] not in "!@"]
+        domains = {sign[1:] for sign in signs.split() if sign[0] == "@"}
+        if {sign[1:] for sign in signs.split() if sign[0] == "!"} & present or (domains and domain not in domains):
+            continue
+        hit = next((sign for sign in wanted if set(sign.split("+")) <= present), None)
+        if hit:
+            found.append((set(hit.split("+")) <= shared, at, text))
+    return [text for _, _, text in sorted(found)]
+
+
+def _words(text: str) -> set[str]:
+    return set(text.lower().replace("-", " ").split())
 
 
 def option_names(domain: str) -> tuple[str, str, str]:
