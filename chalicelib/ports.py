@@ -264,17 +264,47 @@ class Tokens:
 
 
 class UserPool(Protocol):
-    """Where passwords live. username: `<tenant>.<user id>`, so that a token names both."""
+    """Where passwords live. username: `<tenant>.<user id>`, so that a token names both. The pool itself mails the codes it makes."""
 
-    def create(self, username: str, email: str, password: str) -> None: ...
+    issuer: str
+    client_id: str
+
+    def create(self, username: str, email: str, password: str) -> None:
+        """Raises: ValidationFailed when the password does not meet the policy."""
+        ...
+
+    def delete(self, username: str) -> None:
+        """Deleting who is not there is success."""
+        ...
 
     def login(self, username: str, password: str) -> Tokens:
         """Raises: NotAuthenticated."""
         ...
 
+    def refresh(self, refresh: str) -> Tokens:
+        """A new access token of the refresh token's session. Raises: NotAuthenticated when it has expired or was ended."""
+        ...
+
+    def revoke(self, refresh: str) -> None:
+        """End a refresh token. What is none, or ended before, is success."""
+        ...
+
+    def sign_out(self, username: str) -> None:
+        """End every refresh token of the user."""
+        ...
+
+    def set_password(self, username: str, password: str) -> None:
+        """Raises: ValidationFailed when the password does not meet the policy."""
+        ...
+
+    def send_code(self, username: str) -> None:
+        """Mail a code with which a password can be set. Nobody learns whether the user exists."""
+        ...
+
+    def confirm_code(self, username: str, code: str, password: str) -> None:
+        """Set the password of whom the code was mailed to. Raises: ValidationFailed for a wrong or expired code or a weak password."""
+        ...
+
     def keys(self) -> dict[str, Any]:
         """The pool's JSON Web Key Set."""
         ...
-
-    issuer: str
-    client_id: str

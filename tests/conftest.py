@@ -25,6 +25,7 @@ from chalicelib.core.scope import Scope
 from chalicelib.core.table import Table
 from infra.local import dynamodb_patches, gateway
 from tests.fakes import FixedClock, MemoryFiles, MemoryUserPool, RecordingJobs, RecordingWorkflow, ReversibleSecrets, unavailable
+from tests.strict_dynamodb import StrictClient
 
 TEMPLATE = Path(__file__).parents[1] / "infra" / "resources" / "tables.yaml"
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -57,7 +58,8 @@ def _create(client: Any, resource: str, name: str) -> Table:
     declared = yaml.load(TEMPLATE.read_text(encoding="utf-8"), _Template)["Resources"][resource]["Properties"]
     wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
     client.create_table(TableName=name, **{k: declared[k] for k in wanted if k in declared})
-    return Table(client, name, sleep=lambda seconds: None)
+    indexes = {i["IndexName"]: tuple(k["AttributeName"] for k in i["KeySchema"]) for i in declared.get("GlobalSecondaryIndexes", ())}
+    return Table(StrictClient(client, {None: ("pk", "sk"), **indexes}), name, sleep=lambda seconds: None)
 
 
 @pytest.fixture(scope="module")

@@ -143,7 +143,14 @@ class MemoryUserPool:
         import jwt
 
         now = int(self.now())
-        right = {"iss": self.issuer, "client_id": self.client_id, "token_use": "access", "username": username, "iat": now, "exp": now + 3600}
+        right = {
+            "iss": self.issuer,
+            "client_id": self.client_id,
+            "token_use": "access",
+            "username": username,
+            "iat": now,
+            "exp": now + 3600,
+        }
         return jwt.encode({**right, **claims}, self._key(), algorithm="RS256", headers={"kid": "key-1"})
 
     def keys(self) -> dict[str, Any]:

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from chalice import Blueprint
-
 from chalicelib import deps as wiring
 from chalicelib.ai import tasks
 from chalicelib.core.context import Context, Deps
-from chalicelib.core.entry import Delivery, queue_worker
+from chalicelib.core.entry import Delivery, handlers, queue_worker
 from chalicelib.core.scope import Scope
 
-bp = Blueprint(__name__)
+bp = handlers(__name__)
 
 
 @queue_worker(bp, "ai_worker", "ai", wiring.current, batch_size=1)

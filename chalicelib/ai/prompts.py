@@ -55,4 +55,4 @@ def rendered_item(value: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    return text.replace("<", "‹").replace(">", "›").replace("\x00", "")
+    return text.replace("<", "\u2039").replace(">", "\u203a").replace("\x00", "")

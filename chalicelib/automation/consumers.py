@@ -4,8 +4,6 @@ item is done or given up; a message without one was asked for by hand."""
 from collections.abc import Callable
 from typing import Any
 
-from chalice import Blueprint
-
 from chalicelib import deps as wiring
 from chalicelib.ai import registry, tasks
 from chalicelib.ai.engine import run as ai_run
@@ -14,13 +12,13 @@ from chalicelib.ai.functions.generate_images import give_up
 from chalicelib.automation import steps
 from chalicelib.automation.runs import Run, Runs
 from chalicelib.core.context import Context, Deps
-from chalicelib.core.entry import Delivery, queue_worker
+from chalicelib.core.entry import Delivery, handlers, queue_worker
 from chalicelib.core.errors import AlreadyPublished, AppError, OutOfCredits
 from chalicelib.core.scope import Scope
 from chalicelib.integration import publishing
 from chalicelib.writer.images import images_of, review_when_drawn
 
-bp = Blueprint(__name__)
+bp = handlers(__name__)
 DoItem = Callable[[Context, Run, str], int]  # does an item of a run, returns the credits it took
 
 

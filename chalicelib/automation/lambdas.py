@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from chalice import Blueprint
-
 from chalicelib import deps as wiring
 from chalicelib.automation import control, steps
 from chalicelib.automation.schedule import check_scheduled_automations
 from chalicelib.core.context import Deps
-from chalicelib.core.entry import lambda_function, schedule
+from chalicelib.core.entry import handlers, lambda_function, schedule
 
-bp = Blueprint(__name__)
+bp = handlers(__name__)
 
 
 def _stage(number: int, deps: Deps, event: dict[str, Any]) -> dict[str, Any]:

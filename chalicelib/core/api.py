@@ -14,20 +14,11 @@ from urllib.parse import quote
 
 from chalice import Chalice
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
 
 from chalicelib.core.context import Deps
 from chalicelib.core.entity import invalid
-from chalicelib.core.errors import (
-    AppError,
-    MethodNotAllowed,
-    NotFound,
-    Retryable,
-    Throttled,
-    TooLarge,
-    UnsupportedMediaType,
-    ValidationFailed,
-)
+from chalicelib.core.envelope import failure, rendered, success
+from chalicelib.core.errors import AppError, MethodNotAllowed, NotFound, TooLarge, UnsupportedMediaType, ValidationFailed
 from chalicelib.core.observability import logger
 from chalicelib.core.routing import JSON, Answer, Call, Route
 from chalicelib.core.scope import Scope
@@ -63,7 +54,7 @@ class Igny8(Chalice):  # type: ignore[misc]
                 raise ValueError(f"two routes for {route.method} {route.full_path}")
             methods[route.method] = route
         for path, methods in self.table.items():
-            self.route(path, methods=[*methods, "OPTIONS"], content_types=["*/*"], name=_view_name(path))(_packaged_only)
+            self.route(path, methods=_methods(methods), content_types=["*/*"], name=_view_name(path))(_packaged_only)
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """API Gateway proxy event in, proxy answer out; never raises."""
@@ -72,16 +63,13 @@ class Igny8(Chalice):  # type: ignore[misc]
         logger().append_keys(request_id=request_id)
         try:
             answer = self._answer(event, headers, request_id)
-        except AppError as error:
-            answer = _error(error)
-        except Exception:
-            logger().exception("unexpected error")
-            answer = _error(AppError())
+        except Exception as error:
+            answer = failure(error)
         try:
             sent = self._proxy(answer, headers, request_id)
         except Exception:
             logger().exception("an answer that cannot be sent")
-            sent = self._proxy(_error(AppError()), {}, request_id)
+            sent = self._proxy(failure(AppError()), {}, request_id)
         finally:
             logger().remove_keys(["request_id", "tenant", "user"])
         if (event.get("requestContext") or {}).get("httpMethod") == "HEAD":
@@ -95,31 +83,40 @@ class Igny8(Chalice):  # type: ignore[misc]
             raise NotFound("There is no such route.")
         method = place["httpMethod"]
         if method == "OPTIONS":
-            return Answer(status=204, body="", headers={"Allow": ", ".join([*methods, "OPTIONS"])})
+            return Answer(status=204, body="", headers={"Allow": ", ".join(_methods(methods))})
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
-            refused = _error(MethodNotAllowed())
-            return replace(refused, headers={"Allow": ", ".join([*methods, "OPTIONS"])})
+            return replace(failure(MethodNotAllowed()), headers={"Allow": ", ".join(_methods(methods))})
         deps = self._deps()
         scope = self._authenticate(deps, headers) if route.role is not None else None
-        if scope is not None and route.role is not None:
+        if scope is not None:
             logger().append_keys(tenant=scope.tenant, user=scope.user_id)
-            scope.need(route.role)
-        raw = _raw_body(event)
-        parameters = _single(event)
         call = Call(
             deps=deps,
             scope=scope,
             path=event.get("pathParameters") or {},
-            query=_query(route, parameters),
-            body=_body(route, headers, raw),
-            raw=raw,
+            query=None,
+            body=None,
+            raw=_raw_body(event),
             headers=headers,
-            parameters=parameters,
+            parameters={name: values[-1] for name, values in _parameters(event).items()},
             url=_url(event, headers, deps),
             request_id=request_id,
+            source_ip=(place.get("identity") or {}).get("sourceIp") or "",
         )
-        act: Callable[[], Answer] = lambda: _wrapped(route.handler(call), route)  # noqa: E731
+
+        def handle() -> Answer:
+            """Everything that can be refused or fail, so that what wraps it sees every answer."""
+            try:
+                if scope is not None and route.role is not None:
+                    scope.need(route.role)
+                _reject_repeated(event)
+                checked = replace(call, query=_query(route, call.parameters), body=_body(route, headers, call.raw))
+                return success(route.handler(checked), route.status)
+            except Exception as error:
+                return failure(error)
+
+        act: Callable[[], Answer] = handle
         for wrap in self._around:
             act = _around(wrap, call, route, act)
         return act()
@@ -129,14 +126,11 @@ class Igny8(Chalice):  # type: ignore[misc]
             "Content-Type": JSON,
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
+            "Vary": "Origin",
             **self._cors(headers),
             **answer.headers,
         }
-        if answer.body is not None:
-            text = answer.body
-        else:
-            content = {**answer.extra, "request_id": request_id}
-            text = to_json(content).decode()
+        text = rendered(answer, request_id)
         return {"statusCode": answer.status, "headers": out, "multiValueHeaders": {}, "body": text, "isBase64Encoded": False}
 
     def _cors(self, headers: dict[str, str]) -> dict[str, str]:
@@ -148,16 +142,21 @@ class Igny8(Chalice):  # type: ignore[misc]
             return {}
         return {
             "Access-Control-Allow-Origin": origin,
-            "Vary": "Origin",
             "Access-Control-Max-Age": "600",
-            "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
+            "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
             "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Account-Id",
-            "Access-Control-Expose-Headers": "ETag, X-Throttle-Limit, X-Throttle-Remaining, X-Throttle-Reset, Retry-After, Location",
+            "Access-Control-Expose-Headers": "ETag, X-Throttle-Limit, X-Throttle-Remaining, X-Throttle-Reset, Retry-After, Location, "
+            "Idempotent-Replayed, Content-Disposition",
         }
 
 
 def _packaged_only(**path: str) -> None:
     raise RuntimeError("Chalice's own dispatcher is not used")
+
+
+def _methods(methods: Iterable[str]) -> list[str]:
+    """What a path answers to: its routes' methods, HEAD where there is GET, OPTIONS."""
+    return [m for known in methods for m in ((known, "HEAD") if known == "GET" else (known,))] + ["OPTIONS"]
 
 
 def _view_name(path: str) -> str:
@@ -166,25 +165,6 @@ def _view_name(path: str) -> str:
 
 def _around(wrap: Around, call: Call, route: Route, act: Callable[[], Answer]) -> Callable[[], Answer]:
     return lambda: wrap(call, route, act)
-
-
-def _wrapped(result: Any, route: Route) -> Answer:
-    """A handler's result in the success envelope."""
-    answer = result if isinstance(result, Answer) else Answer(result, status=route.status)
-    if answer.body is not None or answer.extra.get("success") is not None:
-        return answer
-    envelope = {"success": True, "data": answer.data, **({"message": answer.message} if answer.message else {}), **answer.extra}
-    return Answer(status=answer.status, headers=answer.headers, extra=envelope)
-
-
-def _error(error: AppError) -> Answer:
-    headers = {}
-    wait = error.extra.get("retry_after_seconds") if isinstance(error, Throttled) else getattr(error, "retry_after_seconds", None)
-    if wait is not None or isinstance(error, Retryable):
-        headers["Retry-After"] = str(max(1, round(wait or 1)))
-    if error.status >= 500:
-        logger().warning("answered with an error", extra={"code": error.code, "detail": error.message})
-    return Answer(status=error.status, headers=headers, extra={"success": False, "error": error.body()})
 
 
 def _raw_body(event: dict[str, Any]) -> bytes:
@@ -196,15 +176,16 @@ def _raw_body(event: dict[str, Any]) -> bytes:
     return body if isinstance(body, bytes) else body.encode()
 
 
-def _single(event: dict[str, Any]) -> dict[str, str]:
-    """Query parameters. Raises: ValidationFailed when one is given twice."""
-    many: dict[str, list[str]] = event.get("multiValueQueryStringParameters") or {
-        k: [v] for k, v in (event.get("queryStringParameters") or {}).items()
-    }
-    for name, values in many.items():
+def _parameters(event: dict[str, Any]) -> dict[str, list[str]]:
+    many: dict[str, list[str]] | None = event.get("multiValueQueryStringParameters")
+    return many or {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}
+
+
+def _reject_repeated(event: dict[str, Any]) -> None:
+    """Raises: ValidationFailed when a query parameter is given twice."""
+    for name, values in _parameters(event).items():
         if len(values) > 1:
             raise ValidationFailed.field(name, "is given more than once.")
-    return {name: values[0] for name, values in many.items()}
 
 
 def _query(route: Route, parameters: dict[str, str]) -> BaseModel | dict[str, str] | None:

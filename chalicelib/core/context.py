@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProviderChoice:
-    """What an account chose for text and images. provider: offline | openai | runware; api_key: the account's own, '' for the platform's."""
+    """What an account chose for one kind of work. provider: offline | openai | runware; api_key: its own, '' for the platform's."""
 
     provider: str
     model: str = ""

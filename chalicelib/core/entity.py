@@ -103,6 +103,17 @@ def in_account(prefix: str, *, partition: str = "A") -> Placement:
     )
 
 
+def in_catalogue(name: str) -> Placement:
+    """Shared by all tenants: id is the sort key, partition `G#<name>`. Uniqueness is the id's; sentinels and counters are tenants' things."""
+    return Placement(
+        kind="account",
+        key=lambda tenant, public_id: (f"G#{name}", public_id),
+        owner=lambda public_id: "",
+        lists=lambda tenant, owner: f"G#{name}#LIST",
+        make_id=lambda owner, tail: tail,
+    )
+
+
 @dataclass(frozen=True)
 class Filter:
     """A query parameter of a list. op: eq | ge | le on `field`; kind parses the text; choices limits it;

@@ -20,6 +20,11 @@ MAX_RECEIVES = 5  # the queues' maxReceiveCount (infra/resources/queues.yaml; a 
 DepsFactory = Callable[[], Deps]
 
 
+def handlers(module: str) -> Blueprint:
+    """The collection of a module's functions, which `app.py` registers."""
+    return Blueprint(module)
+
+
 def lambda_function(bp: Blueprint, name: str, deps: DepsFactory) -> Callable[[Callable[[Deps, dict[str, Any], Any], Any]], Any]:
     """Declare a Lambda for Step Functions: event in, JSON out. An exception's class name becomes the error name there."""
 

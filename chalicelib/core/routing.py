@@ -41,6 +41,7 @@ class Call:
     parameters: dict[str, str]
     url: str
     request_id: str
+    source_ip: str = ""
 
     @property
     def ctx(self) -> Context:
@@ -64,7 +65,8 @@ class Route:
     """method and path (without base and trailing slash; `{id}` is the only variable). role: the least that may call, None = public.
 
     query/body: pydantic models; accepts: content types of the body; answer: model or type of `data`, for the document;
-    errors: what it may raise beyond what every route may.
+    errors: what it may raise beyond what every route may. throttle: name of the rate-limit bucket, '' for none.
+    body_schema: the body's model, for the document, where the handler itself validates it; enveloped: False for JSON sent as it is.
     """
 
     method: str
@@ -81,6 +83,8 @@ class Route:
     status: int = 200
     accepts: tuple[str, ...] = (JSON,)
     produces: str = JSON
+    body_schema: type[BaseModel] | None = None
+    enveloped: bool = True
     errors: tuple[type[AppError], ...] = ()
 
     @property

@@ -13,7 +13,8 @@ ROLES = ("viewer", "editor", "admin", "owner", "developer", "system_bot")
 @dataclass(frozen=True)
 class Scope:
     """tenant: the account's id, first part of every partition key. sites: the sites that may be seen, None = all of the account.
-    crossing: a developer or system user looks at another account than its own."""
+    hidden: sites and sectors that may not be seen all the same, because they are deleted or switched off. crossing: a developer or
+    system user looks at another account than its own."""
 
     tenant: str
     user_id: str
@@ -21,6 +22,7 @@ class Scope:
     sites: frozenset[str] | None = None
     email: str = ""
     crossing: bool = False
+    hidden: frozenset[str] = frozenset()
 
     @classmethod
     def worker(cls, tenant: str, user_id: str = "system") -> "Scope":
@@ -36,7 +38,9 @@ class Scope:
             raise Forbidden(f"This needs the role {role}; yours is {self.role}.")
 
     def sees(self, owner_id: str) -> bool:
-        """Whether a site (or the site of a sector id) may be seen."""
+        """Whether a site or sector may be seen; a sector only where its site is."""
+        if owner_id in self.hidden or site_of(owner_id) in self.hidden:
+            return False
         return self.sites is None or site_of(owner_id) in self.sites
 
     def need_site(self, owner_id: str) -> None:

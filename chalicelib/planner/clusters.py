@@ -12,13 +12,17 @@ ClusterStatus = Literal["new", "mapped"]
 
 class Cluster(SectorRecord):
     """keywords_count, volume (sum) and difficulty (mean, rounded) are over its live keywords with a value; ideas_count and
-    content_count over what was made from it; mapped_pages: its published contents."""
+    content_count over what was made from it; mapped_pages: its published contents. keywords_with_*, difficulty_total: what the
+    sum and the mean are made of, so that one keyword more or less needs no look at the others."""
 
     name: str = Field(min_length=1, max_length=120)
     description: str = Field("", max_length=2000)
     keywords_count: int = Field(0, ge=0)
     volume: int | None = Field(None, ge=0)
     difficulty: int | None = Field(None, ge=0, le=100)
+    keywords_with_volume: int = Field(0, ge=0)
+    keywords_with_difficulty: int = Field(0, ge=0)
+    difficulty_total: int = Field(0, ge=0)
     ideas_count: int = Field(0, ge=0)
     content_count: int = Field(0, ge=0)
     mapped_pages: int = Field(0, ge=0)
@@ -61,4 +65,15 @@ class Clusters(Service[Cluster]):
 def summary(volumes: list[int | None], difficulties: list[int | None]) -> dict[str, int | None]:
     """The keyword figures of a cluster: sum of known volumes and rounded mean of known difficulties, None when none is known."""
     v, d = [x for x in volumes if x is not None], [x for x in difficulties if x is not None]
-    return {"keywords_count": len(volumes), "volume": sum(v) if v else None, "difficulty": round(sum(d) / len(d)) if d else None}
+    return {
+        "keywords_count": len(volumes),
+        "volume": sum(v) if v else None,
+        "keywords_with_volume": len(v),
+        "difficulty": mean(sum(d), len(d)),
+        "difficulty_total": sum(d),
+        "keywords_with_difficulty": len(d),
+    }
+
+
+def mean(total: int, count: int) -> int | None:
+    return round(total / count) if count else None

@@ -5,6 +5,7 @@
 - Step Functions: a SendTask* call races with a starting execution; SendTaskFailure loses its cause; the token of a closed
   or answered task is accepted or `InvalidToken` where AWS says `TaskTimedOut`; stopping an execution that just starts fails.
 - Clients: each Lambda task of a state machine builds its own boto3 client (some 10 ms); they are shared instead.
+- Cognito (`cognito_patches`): RevokeToken, reset codes that are checked, mails in an outbox.
 - moto logs every error it answers with: only its critical messages are kept.
 """
 
@@ -28,7 +29,7 @@ from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from infra.local import dynamodb_patches, gateway, lambdas
+from infra.local import cognito_patches, dynamodb_patches, gateway, lambdas
 
 MOTO_VERSION = "5.2.5"
 _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -126,6 +127,7 @@ def install() -> None:
     dynamodb_patches.install()
     gateway.install()
     lambdas.install()
+    cognito_patches.install()
     StepFunctionsParserBackend._get_executions = _executions  # type: ignore[method-assign]
     StepFunctionsParserBackend.send_task_success = _send_task_success  # type: ignore[method-assign]
     StepFunctionsParserBackend.send_task_failure = _send_task_failure  # type: ignore[method-assign]

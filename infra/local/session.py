@@ -14,7 +14,7 @@ from infra.local.api_server import ApiServer
 from infra.local.stack import LocalStack
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT / ".local"
+DATA = Path(os.environ.get("LOCAL_DATA") or ROOT / ".local")
 DEFAULT_PORT = 8000
 
 

@@ -34,13 +34,13 @@ def have(ledger: Ledger, available: int, reserved: int = 0) -> None:
 def entries(ledger: Ledger) -> list[tuple[str, int, int, str]]:
     """(type, amount, balance after, reference), newest first, as the API lists them."""
     repository = Repository(TRANSACTION, Scope.worker(ledger.tenant), ledger.table, ledger.clock)
-    rows = repository.records(repository.list(ListRequest([""])).rows)
+    rows = repository.records(repository.page(ListRequest([""])).rows)
     return [(r.transaction_type, r.amount, r.balance_after, r.reference) for r in rows]
 
 
 def usage(ledger: Ledger, **filters: Any) -> list[Any]:
     repository = Repository(USAGE, Scope.worker(ledger.tenant), ledger.table, ledger.clock)
-    return repository.records(repository.list(ListRequest([""], filters=filters)).rows)
+    return repository.records(repository.page(ListRequest([""], filters=filters)).rows)
 
 
 class TestGrant:

@@ -31,7 +31,7 @@ def _tokens(keyword: str) -> list[str]:
 
 
 def _stems(text: str) -> str:
-    return " ".join(word[:STEM] for word in text.casefold().split())
+    return " ".join((w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith("ss") else w)[:STEM] for w in text.casefold().split())
 
 
 def _candidates(keywords: Sequence[str]) -> Counter[str]:
@@ -60,15 +60,18 @@ def _name(keywords: Sequence[str], found: Counter[str], spread: Counter[str], co
 
     shared = sorted((c for c in found if found[c] > 1 or size == 1), key=worth, reverse=True)
     for main in [*shared[:25], *sorted(found, key=worth, reverse=True)[:25]]:
-        name = title_case(_written(main, keywords))
-        single = [c for c in shared[:30] if " " not in c and c not in common]
-        sides = [c for c in single if found[c] >= 0.2 * size and c not in main.split()]
-        if sides and (found[main] < 0.6 * size or " " not in main or not set(main.split()) - common):
-            joint = _joint(name, title_case(_written(sides[0], keywords)), everywhere=not set(main.split()) - common)
-            if len(joint.split()) <= 4 and joint.casefold() not in taken:
-                return joint
-        if name.casefold() not in taken and len(name) > 1:
-            return name
+        longer = [c for c in shared if main in c.split() and " " in c and found[c] >= max(2, 0.4 * found[main])]
+        name = title_case(_written(longer[0] if longer and " " not in main else main, keywords))
+        own = set(_stems(name).split())
+        choices = [name]
+        if found[main] < 0.6 * size or " " not in main or not own - common or name.casefold() in taken:
+            single = [c for c in shared[:30] if " " not in c and c not in common and c not in own and found[c] >= 0.2 * size]
+            sides = [_joint(name, title_case(_written(c, keywords)), _forms(c, keywords), everywhere=not own - common) for c in single[:2]]
+            theme = _theme(keywords, found)
+            choices = [theme, *sides, name] if theme else [*sides, name]
+        for choice in choices:
+            if choice.casefold() not in taken and 1 < len(choice) <= 60 and len(choice.split()) <= 4:
+                return choice
     base = title_case(shortened(with_capitals(MARKUP.sub(" ", keywords[0]).strip()), 50)) or "Searches"
     base = base if len(base) > 1 else f"{base} Searches"
     number, name = 1, base
@@ -78,15 +81,43 @@ def _name(keywords: Sequence[str], found: Counter[str], spread: Counter[str], co
     return name
 
 
-def _joint(name: str, side: str, *, everywhere: bool) -> str:
-    """`Milk` with `froth` -> Milk Frothing; `Pet Insurance` (in every cluster) with `claim` -> Pet Insurance Claims; else with `and`."""
+def _theme(keywords: Sequence[str], found: Counter[str]) -> str:
+    """Coffee keywords about storing, freezing and containers -> Coffee Storage; empty without a clear theme."""
+    for line in banks()["theme"]:
+        theme, _, signs = line.partition(" :: ")
+        marks = {_stems(sign) for sign in signs.split()}
+        if sum(bool(marks & set(_stems(k).split())) for k in keywords) >= max(2, 0.5 * len(keywords)):
+            heads = [c for c in found if not marks & set(c.split()) and found[c] >= max(2, 0.25 * len(keywords))]
+            if heads:
+                head = max(heads, key=lambda c: (found[c] * (1, 1.5, 1.2)[c.count(" ")], -len(c), c))
+                name = _singular(title_case(_written(head, keywords)))
+                return f"{name} and {theme}" if theme == "Health" else f"{name} {theme}"
+    return ""
+
+
+def _singular(name: str) -> str:
+    return name[:-1] if is_plural(name) and name.casefold().split()[-1].removesuffix("s") in words("countable") else name
+
+
+def _forms(stem: str, keywords: Sequence[str]) -> set[str]:
+    return {w.casefold() for k in keywords for w in _tokens(k) if _stems(w) == stem}
+
+
+def _joint(name: str, side: str, forms: set[str], *, everywhere: bool) -> str:
+    """`Milk` with froth, frother -> Milk Frothing; `Pet Insurance` (in every cluster) with claim -> Pet Insurance Claims; else `and`."""
     base = side.casefold()
-    forms = (base, base.removesuffix("s"), base.removesuffix("er"), base.removesuffix("ing"), f"{base.removesuffix('ing')}e")
-    verb = next((form for form in forms if form in words("verbs")), "")
-    if verb and base not in words("countable") | words("mass"):
-        head = name[:-1] if is_plural(name) and name.casefold().removesuffix("s").split()[-1] in words("countable") else name
-        return f"{head} {capitalised(gerund(verb))}"
+    verb = _verb(base)
+    if verb and (len(forms) > 2 or base not in words("countable") | words("mass")) and side == capitalised(base):
+        return f"{_singular(name)} {capitalised(gerund(verb))}"
+    if (own := _verb(name.casefold())) and name.casefold() not in words("countable") | words("mass"):
+        return f"{_singular(side)} {capitalised(gerund(own))}"
     return f"{name} {side}" if everywhere else f"{name} and {side}"
+
+
+def _verb(word: str) -> str:
+    shorter = word.removesuffix("s")
+    bare = shorter.removesuffix("ing") if shorter.endswith("ing") else shorter.removesuffix("er")
+    return next((form for form in (word, shorter, bare, f"{bare}e") if form in words("verbs")), "")
 
 
 def _written(candidate: str, keywords: Sequence[str]) -> str:
