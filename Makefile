@@ -44,7 +44,7 @@ serve: $(STAMP) ## the whole stack on 127.0.0.1:$PORT, data kept in .local/ (POR
 	@$(DOTENV) $(PY) -m infra.local.serve
 
 test: $(STAMP) ## the whole test suite (T=tests/planner or T="-k name" for a part)
-	@$(BLIND) $(PY) -m pytest -n auto --dist loadscope $(T)
+	@$(BLIND) $(PY) -m pytest -n auto --maxprocesses 4 --dist loadscope $(T)
 
 check: lint types architecture drift package ## ruff, mypy, architecture, drift, package, cfn-lint, state machine
 	@$(PY) -m cfnlint $(OUT)/sam.json

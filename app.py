@@ -10,6 +10,9 @@ from chalicelib.automation import routes as automation
 from chalicelib.billing import lambdas as billing_lambdas
 from chalicelib.billing import routes as billing
 from chalicelib.core.api import Igny8
+from chalicelib.core.documentation import with_documentation
+from chalicelib.core.idempotency import idempotent
+from chalicelib.core.throttle import throttled
 from chalicelib.integration import routes as integration
 from chalicelib.planner import routes as planner
 from chalicelib.system import routes as system
@@ -18,6 +21,8 @@ from chalicelib.writer import routes as writer
 ROUTERS = (auth.router, planner.router, writer.router, billing.router, system.router, integration.router, automation.router, system.root)
 
 app = Igny8(app_name="igny8", configure_logs=False)  # powertools logs; Chalice would print every line once more
-app.serve((route for router in ROUTERS for route in router.routes), deps.current, authenticate)
+# Around every handler, from within: what is done already is answered again, and that counts as a request too.
+routes = with_documentation(route for router in ROUTERS for route in router.routes)
+app.serve(routes, deps.current, authenticate, around=(idempotent, throttled))
 for blueprint in (ai_consumers.bp, automation_consumers.bp, automation_lambdas.bp, billing_lambdas.bp):
     app.register_blueprint(blueprint)

@@ -240,6 +240,14 @@ class Files(Protocol):
         ...
 
 
+class FileStore(Files, Protocol):
+    """The store that clients reach by signed addresses."""
+
+    def upload_url(self, key: str, size: int, seconds: int = 900) -> str:
+        """A signed address to which anyone may PUT exactly `size` bytes for so long."""
+        ...
+
+
 class Secrets(Protocol):
     def seal(self, plain: str, context: dict[str, str]) -> str:
         """Encrypt under the given context (tenant and field). Returns text that is safe to store."""

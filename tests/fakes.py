@@ -47,6 +47,9 @@ class MemoryFiles:
     def url(self, key: str, seconds: int = 300) -> str:
         return f"https://files.test/{key}?seconds={seconds}"
 
+    def upload_url(self, key: str, size: int, seconds: int = 900) -> str:
+        return f"https://files.test/{key}?size={size}&seconds={seconds}"
+
 
 @dataclass
 class Sent:

@@ -14,7 +14,8 @@ _BAD_CODE = {"CodeMismatchException", "ExpiredCodeException", "UserNotFoundExcep
 
 
 class CognitoUserPool:
-    """cognito: a boto3 `cognito-idp` client. local_keys: the pool's public keys as JSON text, where nothing serves them by HTTPS (local stack)."""
+    """cognito: a boto3 `cognito-idp` client. local_keys: the pool's public keys as JSON text, where nothing serves them by HTTPS
+    (local stack)."""
 
     def __init__(self, cognito: Any, region: str, pool_id: str, client_id: str, local_keys: str = "") -> None:
         self._cognito, self._pool, self.client_id, self._local_keys = cognito, pool_id, client_id, local_keys

@@ -34,6 +34,12 @@ class S3Files:
         signed: str = self._signer.generate_presigned_url("get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds)
         return signed
 
+    def upload_url(self, key: str, size: int, seconds: int = 900) -> str:
+        """The size is signed, so S3 itself refuses a larger file."""
+        wanted = {"Bucket": self._bucket, "Key": key, "ContentLength": size}
+        signed: str = self._signer.generate_presigned_url("put_object", Params=wanted, ExpiresIn=seconds)
+        return signed
+
     def _call(self, operation: str, **ask: Any) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError
 

@@ -135,7 +135,7 @@ class FeaturedPrompt(Answer):
 
 
 class InArticlePrompt(FeaturedPrompt):
-    after_heading: Annotated[str, Chars(300, "The heading it follows, exactly as given.")]
+    after_heading: Annotated[str, Chars(1000, "The heading it follows, exactly as given.")]
 
 
 class ImagePrompts(Answer):

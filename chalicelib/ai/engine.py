@@ -13,9 +13,10 @@ from pydantic import BaseModel, ValidationError
 
 from chalicelib.ai.answers import problems
 from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Provenance, Skip
+from chalicelib.ai.operations import ledger_of, present
 from chalicelib.ai.prompts import SYSTEM, prompt_for
 from chalicelib.billing.credits import Ledger
-from chalicelib.billing.holds import Hold
+from chalicelib.billing.holds import Hold, HoldClosed
 from chalicelib.billing.prices import price_of
 from chalicelib.core.context import Context
 from chalicelib.core.errors import InvalidAnswer, Stale
@@ -25,12 +26,13 @@ from chalicelib.system.settings import provider_for
 
 REPAIRS = 1
 SAVE_TRIES = 4
+RESERVE_TRIES = 4
 Report = Callable[[str, int], None]  # phase, percentage
 
 
 @dataclass(frozen=True)
 class Done:
-    """What one item came to. credits: charged by this operation (also when it was done before); skipped: the reason, if it was."""
+    """What one item came to. credits: charged for it, all tries together; skipped: the reason, if it was."""
 
     result: dict[str, Any] = field(default_factory=dict)
     credits: int = 0
@@ -47,22 +49,49 @@ def run(ctx: Context, function: AIFunction, item: str, *, op: str, options: Opti
     Raises: OutOfCredits, UpstreamUnavailable, UpstreamRejected, InvalidAnswer, NotFound, Stale, TableBusy; nothing is charged then
     but what was saved in parts before the failure, which stays.
     """
-    options = options or Options()
-    ledger = Ledger(ctx.deps.table, ctx.tenant, ctx.deps.clock)
+    options, ledger = options or Options(), ledger_of(ctx)
     report("INIT", 0)
-    op, before = _open_operation(ledger, op)
+    key, before, paid = present(ledger, op)
     if before is not None and before.state == "settled":
-        return Done(before.result, before.used)
+        return Done(before.result, paid + before.used)
     report("PREP", 10)
     embed = _embedder(ctx)
     try:
         loaded = function.load(ctx, item, options, embed)
     except Skip as skip:
         if before is not None:
-            ledger.void(op, f"skipped: {skip.reason}")
-        return Done(skipped=skip.reason)
-    provider = provider_for(ctx, "image" if function.schema is None else "text")
-    rule = price_of(function.operation, own_key=provider.own_key)
+            paid += ledger.void(key, f"skipped: {skip.reason}").used
+        # nothing is left to do after a try that had saved a part: then this is the work's end, not a skip
+        return Done({}, paid, None if paid else skip.reason)
+    own_key = provider_for(ctx, "image" if function.schema is None else "text").own_key
+    hold = _reserve(ledger, function, item, key, loaded, options, own_key=own_key)
+    if hold.state == "settled":
+        return Done(hold.result, paid + hold.used)
+    if hold.op != key:
+        key, _, paid = present(ledger, op)
+    try:
+        report("AI_CALL", 30)
+        answer, provenance = _ask(ctx, function, loaded, replace(options, extra={**options.extra, "op": key}), report)
+        report("SAVE", 80)
+        result = _save(ctx, function, item, key, options, ledger, loaded, answer, provenance, embed, own_key=own_key)
+    except Skip as skip:
+        ledger.void(key, f"skipped: {skip.reason}")
+        return Done({}, paid, skip.reason)
+    except Exception as error:
+        ledger.void(key, f"{type(error).__name__}: {error}"[:500])
+        count("AIFailures", Function=function.name)
+        raise
+    used = ledger.get(key).used
+    report("DONE", 100)
+    count("CreditsCharged", used, Function=function.name)
+    return Done(result, paid + used)
+
+
+def _reserve(ledger: Ledger, function: AIFunction, item: str, key: str, loaded: Loaded, options: Options, *, own_key: bool) -> Hold:
+    """Reserve what the work may cost. An open hold of an earlier delivery may be too small by now (the work has grown since): it ends,
+    and if that try had saved parts, the work goes on under the next key."""
+    rule = price_of(function.operation, own_key=own_key)
+    needed, base = rule.charge(loaded.units), key.partition("~")[0]
     details = {
         "operation_type": function.operation,
         "function": function.name,
@@ -70,34 +99,15 @@ def run(ctx: Context, function: AIFunction, item: str, *, op: str, options: Opti
         "site_id": loaded.site_id,
         "object_ids": [item],
     }
-    hold = ledger.reserve(op, rule.charge(loaded.units), fingerprint=f"{function.name}:{item}", details=details, price=rule)
-    if hold.state == "settled":
-        return Done(hold.result, hold.used)
-    try:
-        report("AI_CALL", 30)
-        answer, provenance = _ask(ctx, function, loaded, replace(options, extra={**options.extra, "op": op}), report)
-        report("SAVE", 80)
-        result = _save(ctx, function, item, op, options, ledger, loaded, answer, provenance, embed, own_key=provider.own_key)
-    except Skip as skip:
-        ledger.void(op, f"skipped: {skip.reason}")
-        return Done(skipped=skip.reason)
-    except Exception as error:
-        ledger.void(op, f"{type(error).__name__}: {error}"[:500])
-        count("AIFailures", Function=function.name)
-        raise
-    used = ledger.get(op).used
-    report("DONE", 100)
-    count("CreditsCharged", used, Function=function.name)
-    return Done(result, used)
-
-
-def _open_operation(ledger: Ledger, op: str) -> tuple[str, Hold | None]:
-    """The operation's key and hold. One that ended with only some of its parts saved is paid for; the rest is a further operation."""
-    for attempt in range(2, 100):
-        hold = ledger.find(op)
-        if hold is None or not hold.partial:
-            return op, hold
-        op = f"{op.split('~')[0]}~{attempt}"
+    for _ in range(RESERVE_TRIES):
+        hold = ledger.reserve(key, needed, fingerprint=f"{function.name}:{item}", details=details, price=rule)
+        if hold.state == "settled" and not hold.partial:
+            return hold
+        if hold.state == "held" and rule.charge(hold.units + loaded.units) <= hold.amount:
+            return hold
+        if hold.state == "held":
+            ledger.void(key, "the work has grown since")
+        key = present(ledger, base)[0]
     raise Stale()
 
 
@@ -115,16 +125,20 @@ def _save(
     *,
     own_key: bool,
 ) -> dict[str, Any]:
-    """Apply the answer and charge. When somebody else wrote between, the answer stands and is applied to what is there now."""
+    """Apply the answer and charge. When somebody else wrote between, the answer stands and is applied to what is there now; but an
+    answer that is saved in parts belongs to the very facts it was asked with, so that work begins anew."""
     for left in reversed(range(SAVE_TRIES)):
+        outcome = None
         try:
             outcome = function.apply(ctx, loaded, answer, provenance)
             for part in outcome.parts:
                 ledger.part(op, part.name, part.writes, part.units)
             usage = {**provenance.as_json(), "generated_by": provenance.provider, "own_key": own_key}
             return ledger.commit(op, None, outcome.writes, result=outcome.result, usage=usage, units=outcome.units)
+        except HoldClosed:
+            raise Stale("The reservation ended while the answer was being saved.") from None
         except Stale:
-            if not left:
+            if not left or (outcome is not None and outcome.parts):
                 raise
             loaded = function.load(ctx, item, options, embed)
     raise Stale()

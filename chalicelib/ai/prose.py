@@ -149,18 +149,16 @@ def contains(text: str, phrase: str) -> bool:
 
 def covers(text: str, keyword: str) -> bool:
     """True when `text` deals with `keyword`: each of its words occurs, inflected at the end or not (a cheap stem, any language)."""
-    stems = {_stem(w) for w in WORD.findall(text.casefold())}
+    present = set(WORD.findall(text.casefold()))
     spaceless = "".join(text.casefold().split())
-
-    def occurs(word: str) -> bool:
-        return _stem(word) in stems or (not word.isascii() and word in spaceless)
-
-    return all(occurs(w) for w in WORD.findall(keyword.casefold()))
+    wanted = set(WORD.findall(keyword.casefold())) - present
+    return all(any(_akin(word, other) for other in present) or (not word.isascii() and word in spaceless) for word in wanted)
 
 
-def _stem(word: str) -> str:
-    """Without the ending, as far as that is safe without knowing the language."""
-    return word if len(word) < 5 else word[: max(4, len(word) - 3)]
+def _akin(one: str, other: str) -> bool:
+    """`clean` and `cleaning`: the same but for the ending, as far as that is safe without knowing the language."""
+    shorter = min(len(one), len(other))
+    return shorter >= 4 and one[: max(4, shorter - 2)] == other[: max(4, shorter - 2)]
 
 
 def foreign_links(body: str, given: Iterable[str]) -> list[str]:

@@ -3,22 +3,29 @@
 from typing import Any
 
 from chalicelib.ai import registry
-from chalicelib.ai.engine import run
-from chalicelib.ai.function import Options
+from chalicelib.ai.engine import Done, run
+from chalicelib.ai.function import AIFunction, Options
 from chalicelib.ai.functions.generate_images import give_up
 from chalicelib.core.context import Context
-from chalicelib.core.errors import AppError, Retryable
+from chalicelib.core.errors import AppError, NotFound, Retryable, Stale
+from chalicelib.core.observability import logger
 from chalicelib.system import progress
 
+CLOSED = ("succeeded", "failed")
 
-def submit(ctx: Context, function: str, items: list[str], *, ids: list[str] | None = None) -> dict[str, Any]:
-    """Queue the function for these items and answer {task_id, accepted}. ids: a part of the item (keywords of a sector).
+
+def submit(
+    ctx: Context, function: str, items: list[str], *, ids: list[str] | None = None, options: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Queue the function for these items and answer {task_id, accepted}. ids: a part of the item (keywords of a sector); options:
+    what else the function's `load` takes (`Options.extra`).
 
     Raises: KeyError for an unknown function, UpstreamUnavailable when the queue takes nothing (the task then says so).
     """
     registry.get(function)
     task_id = progress.open_task(ctx, function, len(items))
-    body = {"tenant": ctx.tenant, "user": ctx.scope.user_id, "task_id": task_id, "function": function, "items": items, "ids": ids or []}
+    body: dict[str, Any] = {"tenant": ctx.tenant, "user": ctx.scope.user_id, "task_id": task_id, "function": function, "items": items}
+    body |= {"ids": ids or [], "options": options or {}}
     try:
         ctx.deps.jobs.send("images" if function == "generate_images" else "ai", body)
     except AppError as error:
@@ -28,47 +35,74 @@ def submit(ctx: Context, function: str, items: list[str], *, ids: list[str] | No
 
 
 def work(ctx: Context, body: dict[str, Any], *, last: bool) -> None:
-    """Do a queued task. Items that are done stay done when the message comes again; a transient failure makes it come again,
-    unless this is the last delivery.
+    """Do a queued task. Items that are done stay done when the message comes again, and a task that is closed stays closed; a transient
+    failure, or one of ours, makes it come again, unless this is the last delivery: then the task says that it failed.
 
-    Raises: Retryable.
+    Raises: Retryable, Stale; after the last delivery only what no delivery can mend, so that the message goes to the dead letters.
     """
+    task_id = body["task_id"]
+    try:
+        known = progress.progress(ctx, task_id)
+    except NotFound:
+        logger().warning("a task was forgotten before its message came", extra={"task": task_id})
+        return
+    if known["state"] in CLOSED:
+        return
+    try:
+        results, failed = _items(ctx, body, {s["item"] for s in known["steps"]}, last=last)
+    except AppError:
+        raise
+    except Exception as error:
+        if last:
+            message = f"An unexpected error ({type(error).__name__}); the message lies in the dead-letter queue."
+            progress.close(ctx, task_id, "failed", message, error={"code": AppError.code, "message": message})
+        raise
+    outcome = {"succeeded": results, "failed": failed}
+    if failed and not results:
+        error_body = {"code": failed[0]["code"], "message": failed[0]["message"]}
+        progress.close(ctx, task_id, "failed", failed[0]["message"], result=outcome, error=error_body)
+    else:
+        progress.close(ctx, task_id, "succeeded", f"{len(results)} done, {len(failed)} failed.", result=outcome)
+
+
+def _items(ctx: Context, body: dict[str, Any], told: set[str], *, last: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Do the items. told: those whose line an earlier delivery has written. Returns what succeeded and what failed."""
     function, task_id, items = registry.get(body["function"]), body["task_id"], body["items"]
     results, failed = [], []
     for n, item in enumerate(items):
-        share = 100 // len(items)
-
-        def show(phase: str, percentage: int, n: int = n, share: int = share) -> None:
-            progress.report(ctx, task_id, percentage=n * share + percentage * share // 100, phase=phase, message=f"{n + 1} of {len(items)}")
-
         try:
-            done = run(ctx, function, item, op=f"task.{task_id}.{item}", options=Options(ids=tuple(body.get("ids", []))), report=show)
-        except Retryable:
+            done = _item(ctx, function, body, n)
+        except (Retryable, Stale) as error:
             if not last:
                 raise
-            failed.append({"id": item, "code": "upstream_unavailable", "message": "Given up after several tries."})
+            failed.append({"id": item, "code": error.code, "message": f"Given up after several tries: {error.message}"})
         except AppError as error:
             failed.append({"id": item, "code": error.code, "message": error.message})
         else:
-            outcome = "skipped" if done.skipped else "done"
-            results.append(
-                {
-                    "id": item,
-                    "outcome": outcome,
-                    "credits": done.credits,
-                    **({"reason": done.skipped} if done.skipped else {}),
-                    "result": done.result,
-                }
-            )
-            progress.step(ctx, task_id, {"item": item, "outcome": outcome, "credits": done.credits})
+            line = {"outcome": "skipped" if done.skipped else "done", "credits": done.credits}
+            results.append({"id": item, **line, **({"reason": done.skipped} if done.skipped else {}), "result": done.result})
+            if item not in told:
+                progress.step(ctx, task_id, {"item": item, **line})
             continue
         if function.name == "generate_images":
             give_up(ctx, item, failed[-1]["message"])
-        progress.step(ctx, task_id, {"item": item, "outcome": "failed", "message": failed[-1]["message"]})
-    outcome = {"succeeded": results, "failed": failed}
-    if failed and not results:
-        progress.close(
-            ctx, task_id, "failed", failed[0]["message"], result=outcome, error={"code": failed[0]["code"], "message": failed[0]["message"]}
-        )
-    else:
-        progress.close(ctx, task_id, "succeeded", f"{len(results)} done, {len(failed)} failed.", result=outcome)
+        if item not in told:
+            progress.step(ctx, task_id, {"item": item, "outcome": "failed", "message": failed[-1]["message"]})
+    return results, failed
+
+
+def _item(ctx: Context, function: AIFunction, body: dict[str, Any], n: int) -> Done:
+    task_id, items = body["task_id"], body["items"]
+    share = 100 // len(items)
+
+    def show(phase: str, percentage: int) -> None:
+        progress.report(ctx, task_id, percentage=n * share + percentage * share // 100, phase=phase, message=f"{n + 1} of {len(items)}")
+
+    return run(
+        ctx,
+        function,
+        items[n],
+        op=f"task.{task_id}.{items[n]}",
+        options=Options(ids=tuple(body.get("ids", [])), extra=body.get("options", {})),
+        report=show,
+    )

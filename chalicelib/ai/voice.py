@@ -7,12 +7,16 @@ from chalicelib.auth.accounts import own_account
 from chalicelib.auth.sites import get_site
 from chalicelib.core.context import Context
 from chalicelib.system.authors import find_author
+from chalicelib.system.strategies import strategy_for
 
 BUILT_IN = {"language": "en", "market": "international", "tone": "clear and friendly", "audience": "people who search for this topic"}
 
 
-def voice(ctx: Context, site_id: str, *nearest: Any) -> dict[str, Any]:
-    """language, market, tone, audience, author and site as facts. nearest: records that may name them, most specific first."""
+def voice(ctx: Context, site_id: str, *nearest: Any, sector_id: str = "", function: str = "", structure: str = "") -> dict[str, Any]:
+    """language, market, tone, audience, author, site and strategy as facts. nearest: records that may name them, most specific first.
+
+    sector_id, function, structure: which strategy counts, and what of it concerns this AI function and this content structure.
+    """
     site, account = get_site(ctx, site_id), own_account(ctx)
     levels = [*nearest, site, account]
     facts: dict[str, Any] = {name: _first(levels, name) or default for name, default in BUILT_IN.items()}
@@ -21,7 +25,13 @@ def voice(ctx: Context, site_id: str, *nearest: Any) -> dict[str, Any]:
     if author is not None:
         facts["tone"] = _first(nearest, "tone") or author.tone or facts["tone"]
         facts["language"] = _first(nearest, "language") or author.language or facts["language"]
-    return {**facts, "author": author.as_facts() if author else None, "site": {"name": site.name, "domain": site.domain or ""}}
+    strategy = strategy_for(ctx, sector_id, site.strategy)
+    return {
+        **facts,
+        "author": author.as_facts() if author else None,
+        "site": {"name": site.name, "domain": site.domain or ""},
+        "strategy": strategy.as_facts(function, structure) if strategy else None,
+    }
 
 
 def _first(levels: Iterable[Any], name: str) -> str | None:

@@ -1,19 +1,25 @@
 """Accounts: the tenants. An account's id is the tenant id that begins each of its partition keys."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field
 
-from chalicelib.core.context import Context
+from chalicelib.core.context import Context, Deps
 from chalicelib.core.entity import Entity, Placement, Record
+from chalicelib.core.errors import Forbidden
 from chalicelib.core.service import Service
+from chalicelib.core.table import Query
 
 AccountStatus = Literal["active", "suspended", "trial", "cancelled"]
 SHUT_OUT = frozenset({"suspended", "cancelled"})
+_ALL = "G#ACCOUNTS"  # list partition of every account, so that schedules find them without a scan
 
 
 class Account(Record):
-    """system: the operator's own account, whose users cross tenants. price_overrides and limits come with the plan."""
+    """system: the operator's own account, whose users cross tenants. plan: slug of the plan, which sets limits and prices.
+    closed: sites and sectors that are switched off or deleted -> which of the two; kept here because every request reads it."""
 
     name: str = Field(min_length=1, max_length=120)
     slug: str = Field(min_length=1, max_length=80)
@@ -21,9 +27,14 @@ class Account(Record):
     plan: str = "trial"
     status: AccountStatus = "trial"
     system: bool = False
-    language: str = "en"
-    market: str = ""
-    tone: str = ""
+    language: str = Field("en", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    market: str = Field("", max_length=60)
+    tone: str = Field("", max_length=200)
+    closed: dict[str, Literal["inactive", "deleted"]] = Field(default_factory=dict)
+
+    def hidden(self, role: str) -> frozenset[str]:
+        """What this role does not see: owners and admins see inactive sites, nobody deleted ones (ruling: inventory, Roles)."""
+        return frozenset(i for i, why in self.closed.items() if why == "deleted" or role not in ("owner", "admin"))
 
 
 ACCOUNT: Entity[Account] = Entity(
@@ -35,13 +46,14 @@ ACCOUNT: Entity[Account] = Entity(
         kind="account",
         key=lambda tenant, public_id: (f"{tenant}#A", "META"),
         owner=lambda public_id: "",
-        lists=lambda tenant, owner: f"{tenant}#A#META",
+        lists=lambda tenant, owner: _ALL,
         make_id=lambda owner, tail: tail,
     ),
     index={"n": "name"},
-    patch=frozenset({"name", "language", "market", "tone"}),
+    patch=frozenset({"name", "language", "market", "tone", "plan", "status"}),
     soft_delete=False,
 )
+OPERATORS_ONLY = ("plan", "status")  # nobody gives the own account a better plan or lifts its suspension
 
 
 class Accounts(Service[Account]):
@@ -51,6 +63,13 @@ class Accounts(Service[Account]):
         """The account of the scope. Raises: NotFound."""
         return self.get(self.ctx.tenant)
 
+    def changes(self, present: Account, changes: dict[str, Any]) -> dict[str, Any]:
+        if not self.ctx.scope.allows("developer"):
+            for name in OPERATORS_ONLY:
+                if name in changes and changes[name] != getattr(present, name):
+                    raise Forbidden(f"Only the operator changes an account's {name}.")
+        return changes
+
 
 def account_summary(account: Account, credits: int) -> dict[str, Any]:
     """The account as a login shows it."""
@@ -59,3 +78,18 @@ def account_summary(account: Account, credits: int) -> dict[str, Any]:
 
 def own_account(ctx: Context) -> Account:
     return Accounts(ctx).own()
+
+
+def find_account(ctx: Context) -> Account | None:
+    return ctx.repository(ACCOUNT).find(ctx.tenant)
+
+
+def all_accounts(deps: Deps) -> Iterator[Account]:
+    """Every account, oldest first, page by page (from an index, so the newest may be missing for moments). For schedules."""
+    query = Query(_ALL, index="byC", hash_name="lp", limit=500)
+    while True:
+        page = deps.table.query(query)
+        yield from (ACCOUNT.from_item(item) for item in page.items)
+        if page.position is None:
+            return
+        query = replace(query, start=page.position)

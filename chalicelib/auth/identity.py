@@ -1,20 +1,44 @@
-"""Who is asking: sign-in by the user pool, tokens checked by its public keys, rights read from the table on every request."""
+"""Who is asking: tokens checked by the user pool's public keys, rights read from the table on every request."""
 
-from collections.abc import Callable
+import re
+from dataclasses import dataclass
 from typing import Any
 
 import jwt
 
-from chalicelib.auth.accounts import ACCOUNT, SHUT_OUT, Account, account_summary
-from chalicelib.auth.users import USER, User, email_key, username
-from chalicelib.core.context import Context, Deps
+from chalicelib.auth.accounts import ACCOUNT, SHUT_OUT, Account
+from chalicelib.auth.users import USER, User
+from chalicelib.core.context import Deps
 from chalicelib.core.errors import AccountInactive, Forbidden, NotAuthenticated, NotFound
 from chalicelib.core.observability import logger
 from chalicelib.core.scope import Scope
 
 LEEWAY_SECONDS = 60
 CROSSING_ROLES = frozenset({"developer", "system_bot"})
+_TENANT = re.compile(r"[0-9a-z]{1,40}")
 _keys: dict[str, dict[str, Any]] = {}  # issuer -> {kid: public key}; keys are public and change rarely
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A signed-in user. session: what its access and refresh tokens have in common."""
+
+    account: Account
+    user: User
+    claims: dict[str, Any]
+
+    @property
+    def session(self) -> str:
+        return str(self.claims.get("origin_jti") or self.claims.get("jti") or "")
+
+    @property
+    def scope(self) -> Scope:
+        """In the user's own account. Owners and admins of the operator's account are system users."""
+        user, account = self.user, self.account
+        role = "system_bot" if account.system and user.role in ("owner", "admin") else user.role
+        limited = user.role in ("editor", "viewer") and not account.system
+        sites = frozenset(user.sites) if limited else None
+        return Scope(tenant=account.id, user_id=user.id, role=role, email=user.email, sites=sites, hidden=account.hidden(role))
 
 
 def authenticate(deps: Deps, headers: dict[str, str]) -> Scope:
@@ -25,17 +49,24 @@ def authenticate(deps: Deps, headers: dict[str, str]) -> Scope:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise NotAuthenticated("Send the access token as `Authorization: Bearer …`.")
-    claims = verify(deps, token.strip())
+    return _crossed(deps, identify(deps, token.strip()), headers.get("x-account-id"))
+
+
+def identify(deps: Deps, access: str) -> Identity:
+    """Whose access token this is. Raises: NotAuthenticated, AccountInactive."""
+    claims = verify(deps, access)
     tenant, dot, user_id = str(claims.get("username", "")).partition(".")
     if not dot:
         raise NotAuthenticated("The token names no user.")
-    account, user = _account_and_user(deps, tenant, user_id)
-    if claims["iat"] < user.tokens_after:
-        raise NotAuthenticated("This token has been ended; sign in again.")
-    return _crossed(deps, _scope(tenant, account, user), headers.get("x-account-id"), account)
+    account, user = account_and_user(deps, tenant, user_id)
+    identity = Identity(account, user, claims)
+    if claims["iat"] <= user.tokens_after or identity.session in user.ended:
+        raise NotAuthenticated("This session has ended; sign in again.")
+    return identity
 
 
-def _account_and_user(deps: Deps, tenant: str, user_id: str) -> tuple[Account, User]:
+def account_and_user(deps: Deps, tenant: str, user_id: str) -> tuple[Account, User]:
+    """Raises: NotAuthenticated for a user who is gone or deactivated; AccountInactive."""
     account_key, user_key = ACCOUNT.place.key(tenant, tenant), USER.place.key(tenant, user_id)
     found = deps.table.get_many([account_key, user_key])
     if account_key not in found or user_key not in found:
@@ -48,22 +79,19 @@ def _account_and_user(deps: Deps, tenant: str, user_id: str) -> tuple[Account, U
     return account, user
 
 
-def _scope(tenant: str, account: Account, user: User) -> Scope:
-    limited = user.role in ("editor", "viewer") and not account.system
-    return Scope(tenant=tenant, user_id=user.id, role=user.role, email=user.email, sites=frozenset(user.sites) if limited else None)
-
-
-def _crossed(deps: Deps, scope: Scope, wanted: str | None, account: Account) -> Scope:
-    """The scope in another account, for developers and system users alone; each crossing is logged."""
-    if not wanted or wanted == scope.tenant:
-        return scope
-    if scope.role not in CROSSING_ROLES and not account.system:
+def _crossed(deps: Deps, identity: Identity, wanted: str | None) -> Scope:
+    """The scope in the account that the request names, for developers and system users alone; each crossing is logged."""
+    home = identity.scope
+    if not wanted or wanted == home.tenant:
+        return home
+    if home.role not in CROSSING_ROLES and not identity.account.system:
         raise Forbidden("Only developers and system users may name an account.")
-    if deps.table.get(ACCOUNT.place.key(wanted, wanted)) is None:
+    item = deps.table.get(ACCOUNT.place.key(wanted, wanted)) if _TENANT.fullmatch(wanted) else None
+    if item is None:
         raise NotFound("There is no such account.")
-    logger().info("account crossing", extra={"user": scope.user_id, "email": scope.email, "home": scope.tenant, "account": wanted})
-    role = scope.role if scope.role in CROSSING_ROLES else "system_bot"
-    return Scope(tenant=wanted, user_id=scope.user_id, role=role, email=scope.email, sites=None, crossing=True)
+    logger().info("account crossing", extra={"user": home.user_id, "email": home.email, "home": home.tenant, "account": wanted})
+    hidden = ACCOUNT.from_item(item).hidden(home.role)
+    return Scope(tenant=wanted, user_id=home.user_id, role=home.role, email=home.email, sites=None, crossing=True, hidden=hidden)
 
 
 def verify(deps: Deps, token: str) -> dict[str, Any]:
@@ -96,21 +124,3 @@ def _public_key(deps: Deps, kid: str) -> Any:
     if kid not in _keys[issuer]:
         raise NotAuthenticated("The access token is not valid.")
     return _keys[issuer][kid]
-
-
-def login(deps: Deps, email: str, password: str, credits: Callable[[Context], int]) -> dict[str, Any]:
-    """Sign in. An unknown address and a wrong password answer alike. credits(ctx) -> available credits of the account.
-
-    Raises: NotAuthenticated, AccountInactive, Throttled, UpstreamUnavailable.
-    """
-    pointer = deps.table.get(email_key(email))
-    tenant, user_id = (pointer["tenant"], pointer["user"]) if pointer else ("nobody", "nobody")
-    tokens = deps.user_pool.login(username(tenant, user_id), password)  # asked for unknown addresses too: same time, same answer
-    account, user = _account_and_user(deps, tenant, user_id)
-    summary = account_summary(account, credits(Context(_scope(tenant, account, user), deps)))
-    return {
-        "access": tokens.access,
-        "refresh": tokens.refresh,
-        "expires_in": tokens.expires_in,
-        "user": {"id": user.id, "email": user.email, "role": user.role, "account": summary},
-    }

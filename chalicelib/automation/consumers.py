@@ -9,11 +9,14 @@ from chalicelib.ai import registry, tasks
 from chalicelib.ai.engine import run as ai_run
 from chalicelib.ai.function import Options
 from chalicelib.ai.functions.generate_images import give_up
+from chalicelib.ai.operations import release
 from chalicelib.automation import steps
+from chalicelib.automation.run_record import operation
 from chalicelib.automation.runs import Run, Runs
+from chalicelib.automation.stages import stage
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.entry import Delivery, handlers, queue_worker
-from chalicelib.core.errors import AlreadyPublished, AppError, OutOfCredits
+from chalicelib.core.errors import AlreadyPublished, AppError, InvalidAnswer, OutOfCredits, UpstreamRejected
 from chalicelib.core.scope import Scope
 from chalicelib.integration import publishing
 from chalicelib.writer.images import images_of, review_when_drawn
@@ -49,68 +52,62 @@ def publish_worker(deps: Deps, body: dict[str, Any], delivery: Delivery) -> None
 
 
 def _of_run(deps: Deps, body: dict[str, Any], delivery: Delivery, do: DoItem) -> None:
-    ctx, item, number = steps.context(deps, body), body["item"], int(body["stage"])
+    """Do the item and answer the token. What may pass is left to the next delivery; of the last delivery the message is handed to the
+    dead letters, and the run's log says so, whatever it was that the message could not be worked for."""
+    ctx = steps.context(deps, body)
     run = steps.current(ctx, body)
-    if run is None:
+    if run is None:  # paused, ended, or driven by a newer execution
         deps.workflow.succeed(body["token"], {"halted": True})
         return
     try:
+        item, number = body["item"], int(body["stage"])
         if not Runs(ctx).recorded(run, number, [item]):
             credits = do(ctx, run, item)
-            Runs(ctx).record(run, number, item, "done", credits)
+            Runs(ctx).record(run, number, item, "done", credits, made=stage(number).makes(item, {}))
     except OutOfCredits as error:
-        steps.pause(ctx, run.id, "credits", error.message)
+        steps.pause(ctx, run, "credits", error.message)
         deps.workflow.succeed(body["token"], {"halted": True})
         return
     except Exception as error:
         final = isinstance(error, AppError) and not error.retryable
         if not final and not delivery.last:
             raise
-        _give_up(ctx, number, item, error)
-        if not final:  # SQS moves the message to the dead letters when we fail it once more
-            Runs(ctx).log(
-                run,
-                f"A message was given up after {delivery.receives} deliveries and lies in the dead-letter queue.",
-                stage=number,
-                level="error",
-                item=item,
-            )
+        if do is _publish and "item" in body:
+            publishing.give_up(ctx, body["item"], error.message if isinstance(error, AppError) else type(error).__name__)
+        if not final:
+            facts = {"message": delivery.message_id, "item": body.get("item"), "error": type(error).__name__}
+            text = f"A message was given up after {delivery.receives} deliveries and lies in the dead-letter queue: {error}"
+            Runs(ctx).log(run, text, stage=6 if do is _draw else 7, level="error", **facts)
         deps.workflow.fail(body["token"], type(error).__name__, str(error))
         if not final:
-            raise
+            raise  # once more, and SQS moves the message to the dead letters
         return
     deps.workflow.succeed(body["token"], {"item": item})
 
 
-def _give_up(ctx: Context, number: int, item: str, error: Exception) -> None:
-    """Leave the item in a clear state: pictures that could not be drawn are failed, a content that could not be published says why."""
-    reason = error.message if isinstance(error, AppError) else f"{type(error).__name__}; see the log."
-    if number == 6:
-        for image in images_of(ctx, item):
-            if image.status == "pending":
-                give_up(ctx, image.id, reason)
-    else:
-        publishing.give_up(ctx, item, reason)
-
-
 def _draw(ctx: Context, run: Run, content_id: str) -> int:
-    """Draw the content's open pictures one after the other; one that cannot be drawn does not stop the others."""
+    """Draw the content's open pictures one after the other; one that cannot be drawn does not stop the others. What stands in the way
+    of every picture (no quota, a wrong key) ends the item instead, and its pictures stay open for another try."""
     credits = 0
     for image in images_of(ctx, content_id):
-        op = steps.operation(run.id, 6, image.id)
+        op = operation(run.id, 6, image.id)
         if image.status == "failed":
+            credits += release(ctx, op, "the picture was given up")[0]
             continue
         try:
             credits += ai_run(ctx, registry.get("generate_images"), image.id, op=op, options=Options(run_id=run.id)).credits
-        except OutOfCredits:
-            raise
-        except AppError as error:
-            if error.retryable:
+        except UpstreamRejected as error:
+            if not _of_this_picture(error):
                 raise
             give_up(ctx, image.id, error.message)
             Runs(ctx).log(run, f"A picture could not be drawn: {error.message}", stage=6, level="error", item=image.id)
     review_when_drawn(ctx, content_id)
     return credits
+
+
+def _of_this_picture(error: UpstreamRejected) -> bool:
+    """Whether another picture may well be drawn: moderation refused this one, or what came is no picture."""
+    return isinstance(error, InvalidAnswer) or "moderation" in error.message
 
 
 def _publish(ctx: Context, run: Run, content_id: str) -> int:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib import deps as wiring
-from chalicelib.automation import control, steps
+from chalicelib.automation import control, failures, steps
 from chalicelib.automation.schedule import check_scheduled_automations
 from chalicelib.core.context import Deps
 from chalicelib.core.entry import handlers, lambda_function, schedule
@@ -19,7 +19,7 @@ def _stage(number: int, deps: Deps, event: dict[str, Any]) -> dict[str, Any]:
         case "run":
             return steps.run_item(ctx, number, event)
         case "failed":
-            return steps.item_failed(ctx, number, event)
+            return failures.item_failed(ctx, number, event)
     raise ValueError(f"unknown action {event['action']!r}")
 
 
@@ -72,15 +72,13 @@ def run_control(deps: Deps, event: dict[str, Any], context: Any) -> dict[str, An
     ctx = steps.context(deps, event)
     match event["action"]:
         case "begin":
-            control.begin(ctx, event["run"], event["attempt"])
+            control.begin(ctx, event["run"], event["attempt"], event["execution"])
         case "finish":
-            if steps.current(ctx, event) is not None:
-                control.finish(ctx, event["run"])
+            control.finish(ctx, event["run"], event["attempt"])
         case "continue":
             control.go_on(ctx, event["run"], event["attempt"])
         case "broken":
-            if steps.current(ctx, event) is not None:
-                control.broken(ctx, event["run"], event["error"].get("Error", ""), steps.cause(event["error"]))
+            control.broken(ctx, event["run"], event["attempt"], event["error"].get("Error", ""), failures.cause(event["error"]))
         case other:
             raise ValueError(f"unknown action {other!r}")
     return {}

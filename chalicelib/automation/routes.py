@@ -62,7 +62,10 @@ def read_estimate(call: Call) -> Any:
 @router.get("pipeline_overview", summary="What waits for each stage", query=SiteQuery, answer=dict[str, Any])
 def pipeline_overview(call: Call) -> Any:
     sectors, config = _sectors(call, call.query.site_id, call.query.sector_id), config_of(call.ctx, call.query.site_id)
-    return {"stages": [{"number": s.number, "name": s.name, "pending": len(s.pending(call.ctx, sectors, config))} for s in STAGES]}
+    waiting = {s: s.pending(call.ctx, sectors, config) for s in STAGES}
+    # of stage 1 people count keywords, not sectors
+    counts = {s: sum(w.units for w in found) if s.number == 1 else len(found) for s, found in waiting.items()}
+    return {"stages": [{"number": s.number, "name": s.name, "pending": counts[s]} for s in STAGES]}
 
 
 @router.post("run_now", summary="Start a run", body=RunNow, answer=dict[str, Any], status=202, errors=(OutOfCredits, RunActive))

@@ -5,15 +5,16 @@ that exists twice in autumn the first is taken.
 """
 
 import calendar
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from chalicelib.automation import control
 from chalicelib.automation.config import AutomationConfig, Configs
-from chalicelib.automation.runs import ACTIVE_RUNS, RUN, Runs
+from chalicelib.automation.runs import ACTIVE_RUNS, RUN
 from chalicelib.core.context import Context, Deps
-from chalicelib.core.errors import AppError, NotFound, Retryable, Stale
+from chalicelib.core.errors import AppError, NotFound, Stale
 from chalicelib.core.ids import parse_stamp, stamp
 from chalicelib.core.observability import logger
 from chalicelib.core.scope import Scope
@@ -22,6 +23,7 @@ from chalicelib.core.table import Key, Query, Write, put, remove
 DUE = "G#DUE"  # partition of the operations table: sort key `<due time>#<tenant>#<site>`
 ENDED = frozenset({"FAILED", "TIMED_OUT", "ABORTED", "UNKNOWN", "SUCCEEDED"})
 GRACE = timedelta(minutes=2)  # a run this young may not have its execution yet
+RECOVERIES = 5  # in a row, without a stage completed between them
 
 
 def next_due(config: AutomationConfig, after: datetime) -> datetime:
@@ -72,16 +74,30 @@ def save_config(ctx: Context, site_id: str, body: dict[str, Any], *, if_match: i
 
 
 def check_scheduled_automations(deps: Deps) -> dict[str, int]:
-    """Start what is due, each due time once, and take up runs whose execution has died. Returns how many of each."""
+    """Start what is due, each due time once; take up runs whose execution has died; resume those paused until now by a day's cap.
+    What one site's error hinders is logged and looked at again next time; the others go on. Returns how many of each."""
     now = deps.clock.now()
     due = deps.ops.query_all(Query(DUE, condition="sk < :now", values={":now": stamp(now) + "~"}, consistent=True))
-    started = sum(_start_due(deps, item, now) for item in due)
-    recovered = sum(_recover(deps, item, now) for item in deps.ops.query_all(Query(ACTIVE_RUNS, consistent=True)))
-    return {"due": len(due), "started": started, "recovered": recovered}
+    started = sum(_guarded(_start_due, deps, item, now) for item in due)
+    active = deps.ops.query_all(Query(ACTIVE_RUNS, consistent=True))
+    recovered = sum(_guarded(_recover, deps, item, now) for item in active)
+    resumed = sum(_guarded(_resume, deps, item, now) for item in active)
+    return {"due": len(due), "started": started, "recovered": recovered, "resumed": resumed}
+
+
+def _guarded(step: Callable[[Deps, dict[str, Any], datetime], int], deps: Deps, item: dict[str, Any], now: datetime) -> int:
+    try:
+        return step(deps, item, now)
+    except AppError as error:
+        logger().warning(
+            "scheduled step not done",
+            extra={"step": step.__name__, "tenant": item["tenant"], "of": item["sk"], "code": error.code, "detail": error.message},
+        )
+        return 0
 
 
 def _start_due(deps: Deps, item: dict[str, Any], now: datetime) -> int:
-    """Move the config on first (whoever moves it starts the run), then start. What cannot start is logged and waits for its next time."""
+    """Move the config on first (whoever moves it starts the run), then start. What cannot start waits for its next time."""
     ctx = Context(Scope.worker(item["tenant"], "scheduler"), deps)
     configs = Configs(ctx)
     try:
@@ -95,14 +111,9 @@ def _start_due(deps: Deps, item: dict[str, Any], now: datetime) -> int:
     moved = configs.repository.changed(config, next_run_at=stamp(next_due(config, now)), last_run_at=stamp(now))
     try:
         configs.repository.save(config, moved, *rescheduling(ctx, config, moved))
-        control.start(ctx, item["site"], trigger="scheduled")
     except Stale:
         return 0  # another tick was first
-    except AppError as error:
-        logger().warning(
-            "scheduled run not started", extra={"tenant": item["tenant"], "site": item["site"], "code": error.code, "detail": error.message}
-        )
-        return 0
+    control.start(ctx, item["site"], trigger="scheduled")
     return 1
 
 
@@ -119,12 +130,13 @@ def _recover(deps: Deps, item: dict[str, Any], now: datetime) -> int:
     fresh = ctx.repository(RUN).get(run.id)  # it may have ended, or moved to a new execution, between the two questions
     if fresh.version != run.version:
         return 0
-    runs = Runs(ctx)
-    try:
-        again = runs.repository.save(run, runs.repository.changed(run, attempt=run.attempt + 1, execution=None))
-        runs.log(again, "The execution had ended early; the run goes on in a new one.", level="warning")
-        control.launch(ctx, again)
-    except (Stale, Retryable) as error:
-        logger().warning("run not recovered yet", extra={"run": run.id, "detail": str(error)})
+    return int(control.recover(ctx, run, RECOVERIES))
+
+
+def _resume(deps: Deps, item: dict[str, Any], now: datetime) -> int:
+    ctx = Context(Scope.worker(item["tenant"], "scheduler"), deps)
+    run = ctx.repository(RUN).find(item["run"])
+    if run is None or run.status != "paused" or not run.resumes_at or parse_stamp(run.resumes_at) > now:
         return 0
+    control.resume(ctx, run.id)
     return 1

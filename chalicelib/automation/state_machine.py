@@ -6,6 +6,7 @@ its Lambda for the next items, does them in a Map, and asks again until nothing 
 
 from typing import Any
 
+from chalicelib.automation.history import EVENTS_AT_START
 from chalicelib.automation.stages import STAGES, Stage
 
 # Class names of core.errors (and of Lambda's own service errors) after which asking again may help.
@@ -57,8 +58,8 @@ def _call(function: str, payload: dict[str, Any], **further: Any) -> dict[str, A
     }
 
 
-def _control(action: str, **further: Any) -> dict[str, Any]:
-    return _call("run_control", {"action": action, **IDENTITY}, ResultPath=None, **further)
+def _control(action: str, facts: dict[str, str] | None = None, **further: Any) -> dict[str, Any]:
+    return _call("run_control", {"action": action, **(facts or {}), **IDENTITY}, ResultPath=None, **further)
 
 
 def _stage_states(stage: Stage, after: str) -> dict[str, Any]:
@@ -102,13 +103,12 @@ def _stage_states(stage: Stage, after: str) -> dict[str, Any]:
                     "IntervalSeconds": 1,
                     "MaxAttempts": 4,
                     "BackoffRate": 2,
+                    "MaxDelaySeconds": 30,
+                    "MaxDelaySeconds": 30,
                     "JitterStrategy": "FULL",
                 }
             ],
-            "Catch": [
-                {"ErrorEquals": ["States.Timeout", "States.HeartbeatTimeout"], "ResultPath": "$.error", "Next": f"Failed{n}"},
-                *caught,
-            ],
+            "Catch": caught,
             "ResultPath": None,
             "End": True,
         }
@@ -136,15 +136,15 @@ def _stage_states(stage: Stage, after: str) -> dict[str, Any]:
 def definition() -> dict[str, Any]:
     """The whole definition; `${name}` are the placeholders the template fills in."""
     broken = [{"ErrorEquals": EVERYTHING, "ResultPath": "$.error", "Next": "Broken"}]
-    states: dict[str, Any] = {"Begin": _control("begin", Catch=broken, Next="Prepare")}
-    states["Prepare"] = {"Type": "Pass", "Result": {"events": 20}, "ResultPath": "$.work", "Next": "Next1"}
+    states: dict[str, Any] = {"Begin": _control("begin", {"execution.$": "$$.Execution.Id"}, Catch=broken, Next="Prepare")}
+    states["Prepare"] = {"Type": "Pass", "Result": {"events": EVENTS_AT_START}, "ResultPath": "$.work", "Next": "Next1"}
     for stage in STAGES:
         after = f"Next{stage.number + 1}" if stage.number < len(STAGES) else "Finish"
         states |= _stage_states(stage, after)
     states |= {
         "Finish": _control("finish", Catch=broken, Next="Finished"),
         "Continue": _control("continue", Catch=broken, Next="Halted"),
-        "Broken": _call("run_control", {"action": "broken", "error.$": "$.error", **IDENTITY}, ResultPath=None, Next="Failed"),
+        "Broken": _control("broken", {"error.$": "$.error"}, Next="Failed"),
         "Finished": {"Type": "Succeed"},
         "Halted": {"Type": "Succeed"},
         "Failed": {"Type": "Fail", "Error": "RunFailed", "Cause": "The run's record says why."},

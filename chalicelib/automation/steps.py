@@ -1,23 +1,20 @@
 """What a stage Lambda does: say what is next, do one item, record a failure. Shared by the Lambdas, the queue workers and the tests."""
 
-import json
+from datetime import datetime, time, timedelta
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
+from chalicelib.automation.budget import affordable
 from chalicelib.automation.config import AutomationConfig, config_of
-from chalicelib.automation.runs import Run, Runs
+from chalicelib.automation.history import EVENTS_PER_ITEM, EVENTS_PER_ROUND, items_that_fit
+from chalicelib.automation.run_record import Run, operation
+from chalicelib.automation.runs import Runs
 from chalicelib.automation.stages import Stage, stage
-from chalicelib.billing.credits import Ledger
+from chalicelib.automation.waiting import Waiting
 from chalicelib.core.context import Context, Deps
-from chalicelib.core.errors import NotFound, OutOfCredits, Stale
+from chalicelib.core.errors import OutOfCredits, Stale
 from chalicelib.core.ids import stamp
 from chalicelib.core.scope import Scope
-from chalicelib.writer.tasks import TASK
-
-# Source: Step Functions quotas, 25,000 history events an execution. One item costs up to 12 events with its retries and failure
-# record (measured on the generated machine, see docs/data-model.md); the run goes on in a new execution well before.
-EVENTS_MAX = 20_000
-EVENTS_PER_ITEM = 14
-EVENTS_PER_ROUND = 12
 
 Go = Literal["items", "done", "halt", "continue"]
 
@@ -35,11 +32,6 @@ def current(ctx: Context, event: dict[str, Any]) -> Run | None:
     return run
 
 
-def operation(run_id: str, number: int, item: str) -> str:
-    """The key of an item's work in the ledger: the same for every try."""
-    return f"run.{run_id}.{number}.{item}"
-
-
 def next_items(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, Any]:
     """What the stage does next: {go, items, wait_seconds, events}."""
     events = int(event.get("events") or 0) + EVENTS_PER_ROUND
@@ -50,10 +42,13 @@ def next_items(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, An
     item = runs.stage_item(run, number)
     if item.get("state") in ("completed", "skipped"):
         return _go("done", events)
-    waiting = _waiting(ctx, here, run, config)
+    size = config.batch_size(number) if number != 1 else max(1, len(run.sectors))
+    waiting = _waiting(ctx, here, run, config, size)
     taken = sum(int(item.get(k, 0)) for k in ("done", "failed", "skipped"))
     if item.get("state") != "running":
-        reason = None if waiting or taken else (here.skip(ctx, run.site_id, run.sectors, config) or "Nothing waits for this stage.")
+        reason = None if taken else here.skip(ctx, run.site_id, run.sectors, config, len(waiting))
+        if not reason and not waiting and not taken:
+            reason = "Nothing waits for this stage."
         if reason:
             runs.stage_set(run, number, state="skipped", skip_reason=reason)
             runs.log(run, reason, stage=number)
@@ -64,47 +59,60 @@ def next_items(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, An
             runs.log(run, f"{here.name} begins.", stage=number)
         else:
             runs.stage_set(run, number, state="running")
-    cap = config.max_items_per_stage
-    if cap is not None:
-        waiting = waiting[: max(0, cap - taken)]
+    if config.max_items_per_stage is not None:
+        waiting = waiting[: max(0, config.max_items_per_stage - taken)]
     runs.stage_set(run, number, items_in=taken + len(waiting))
     if not waiting:
-        runs.stage_set(run, number, state="completed", finished_at=stamp(ctx.deps.clock.now()))
-        figures = runs.stage_item(run, number)
-        runs.log(
-            run,
-            f"{here.name}: {figures.get('done', 0)} done, {figures.get('failed', 0)} failed.",
-            stage=number,
-            credits=figures.get("credits", 0),
-        )
-        return _go("done", events, config.between_stage_delay_seconds)
-    if (over := _over_budget(ctx, run, config)) is not None:
-        pause(ctx, run.id, "budget", over)
+        return _completed(ctx, here, run, config, events)
+    batch, over, today = affordable(ctx, run, here, waiting[:size], config)
+    if over:
+        pause(ctx, run, "budget", over, resumes_at=stamp(_tomorrow(ctx, run)) if today else None)
         return _go("halt", events)
-    batch = waiting[: config.batch_size(number) if number != 1 else len(waiting)]
-    if events + len(batch) * EVENTS_PER_ITEM > EVENTS_MAX:
+    fit = items_that_fit(events, run.events_max)
+    if not fit:
         return _go("continue", events)
-    return _go("items", events + len(batch) * EVENTS_PER_ITEM, config.within_stage_delay_seconds, batch)
+    batch = batch[:fit]
+    return _go("items", events + len(batch) * EVENTS_PER_ITEM, config.within_stage_delay_seconds, [w.id for w in batch])
+
+
+def _completed(ctx: Context, here: Stage, run: Run, config: AutomationConfig, events: int) -> dict[str, Any]:
+    runs = Runs(ctx)
+    runs.stage_set(run, here.number, state="completed", finished_at=stamp(ctx.deps.clock.now()))
+    figures = runs.stage_item(run, here.number)
+    text = f"{here.name}: {figures.get('done', 0)} done, {figures.get('failed', 0)} failed."
+    runs.log(run, text, stage=here.number, credits=figures.get("credits", 0))
+    if run.recoveries:
+        runs.repository.patch(run.id, {"recoveries": 0})
+    return _go("done", events, config.between_stage_delay_seconds)
 
 
 def _go(go: Go, events: int, wait_seconds: int = 0, items: list[str] | None = None) -> dict[str, Any]:
     return {"go": go, "items": items or [], "wait_seconds": wait_seconds, "events": events}
 
 
-def _waiting(ctx: Context, here: Stage, run: Run, config: AutomationConfig) -> list[str]:
-    """Pending items without a recorded outcome in this run: what failed is not tried again until somebody says so."""
+def _waiting(ctx: Context, here: Stage, run: Run, config: AutomationConfig, size: int) -> list[Waiting]:
+    """Pending items without a recorded outcome in this run: what failed is not tried again until somebody says so.
+
+    What waits is found by an index, which may lag behind: before a stage runs dry, what the stage before it made is looked at itself.
+    """
+    runs = Runs(ctx)
     found = here.pending(ctx, run.sectors, config)
-    recorded = Runs(ctx).recorded(run, here.number, found)
-    return [i for i in found if i not in recorded]
+    recorded = runs.recorded(run, here.number, [w.id for w in found])
+    waiting = [w for w in found if w.id not in recorded]
+    if len(waiting) < size:
+        waiting += here.further(ctx, run)
+        listed = {w.id for w in found}
+        made = [i for i in runs.made(run, here.number - 1) if i not in listed] if here.number > 1 else []
+        done = runs.recorded(run, here.number, made)
+        waiting += here.made(ctx, [i for i in made if i not in done], config)
+    return waiting
 
 
-def _over_budget(ctx: Context, run: Run, config: AutomationConfig) -> str | None:
-    if config.max_credits_per_run is None:
-        return None
-    spent = sum(s["credits"] for s in Runs(ctx).stages(run))
-    if spent >= config.max_credits_per_run:
-        return f"{spent} credits are spent; the cap of a run is {config.max_credits_per_run}."
-    return None
+def _tomorrow(ctx: Context, run: Run) -> datetime:
+    """The beginning of the next day in the run's time zone."""
+    zone = ZoneInfo(run.time_zone)
+    day = ctx.deps.clock.now().astimezone(zone).date() + timedelta(days=1)
+    return datetime.combine(day, time(), zone)
 
 
 def run_item(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, Any]:
@@ -118,71 +126,27 @@ def run_item(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, Any]
     try:
         done = here.run(ctx, item, operation(run.id, number, item), run.id)
     except OutOfCredits as error:
-        pause(ctx, run.id, "credits", error.message)
+        pause(ctx, run, "credits", error.message)
         return {"halted": True}
     if done.skipped is not None:
         Runs(ctx).record(run, number, item, "skipped", done.credits, done.skipped)
     else:
-        Runs(ctx).record(run, number, item, "done", done.credits, made=_made(done.result))
+        Runs(ctx).record(run, number, item, "done", done.credits, made=here.makes(item, done.result))
     return {"credits": done.credits}
 
 
-def _made(result: dict[str, Any]) -> int:
-    """Objects an item came to: the longest list in its result, else one."""
-    return max((len(v) for v in result.values() if isinstance(v, list)), default=1)
-
-
-def pause(ctx: Context, run_id: str, reason: str, detail: str) -> None:
-    """Pause a run from inside, once."""
+def pause(ctx: Context, run: Run, reason: str, detail: str, *, resumes_at: str | None = None) -> None:
+    """Pause a run from inside its own attempt, once."""
     runs = Runs(ctx)
-    run = runs.get(run_id)
-    if run.status != "running":
+    for _ in range(8):
+        now = runs.get(run.id)
+        if now.status != "running" or now.attempt != run.attempt:
+            return  # somebody paused, cancelled or resumed it at the same moment
+        paused = runs.repository.changed(now, status="paused", reason=reason, paused_at=stamp(ctx.deps.clock.now()), resumes_at=resumes_at)
+        try:
+            runs.repository.save(now, paused)
+        except Stale:
+            continue
+        runs.log(run, f"Paused: {detail}", level="warning", reason=reason)
         return
-    try:
-        runs.repository.save(run, runs.repository.changed(run, status="paused", reason=reason, paused_at=stamp(ctx.deps.clock.now())))
-    except Stale:
-        return  # somebody paused, cancelled or advanced it at the same moment; the next step looks again
-    runs.log(run, f"Paused: {detail}", level="warning", reason=reason)
-
-
-def item_failed(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, Any]:
-    """Record that an item failed for good in this run: its credits released, its reason in figures, log and object."""
-    run = Runs(ctx).get(event["run"])
-    error, why = event.get("error", {}).get("Error", "Error"), cause(event.get("error", {}))
-    return record_failure(ctx, run, number, event["item"], error, why)
-
-
-def record_failure(ctx: Context, run: Run, number: int, item: str, error: str, cause: str) -> dict[str, Any]:
-    ledger = Ledger(ctx.deps.table, ctx.tenant, ctx.deps.clock)
-    op, credits = operation(run.id, number, item), 0
-    hold = ledger.find(op)
-    if hold is not None:  # a worker that died has not released it; parts it saved are charged
-        credits = ledger.void(op, f"{error}: {cause}"[:500]).used
-    runs = Runs(ctx)
-    if runs.record(run, number, item, "failed", credits, f"{error}: {cause}"):
-        runs.log(run, f"{stage(number).name}: one item failed: {cause}", stage=number, level="error", item=item, error=error)
-    if number == 4:
-        _task_failed(ctx, item, f"{error}: {cause}")
-    return {"failed": True}
-
-
-def _task_failed(ctx: Context, task_id: str, reason: str) -> None:
-    try:
-        ctx.repository(TASK).patch(
-            task_id,
-            lambda t: (
-                {"generation_state": "failed", "last_error": reason[:500], "attempts": t.attempts + 1} if t.status == "queued" else {}
-            ),
-        )
-    except NotFound:
-        return  # deleted while it was written: nothing is left to mark
-
-
-def cause(error: dict[str, Any]) -> str:
-    """The message inside a Lambda's error, which Step Functions hands over as JSON text."""
-    text = str(error.get("Cause", ""))
-    try:
-        parsed = json.loads(text)
-    except ValueError:
-        return text[:1000]
-    return str(parsed.get("errorMessage", text))[:1000] if isinstance(parsed, dict) else text[:1000]
+    raise Stale()

@@ -23,7 +23,7 @@ from typing import Any, Literal, TypeVar
 from chalicelib.billing.entries import Balance, Entries, Moved, moved
 from chalicelib.billing.holds import Hold, HoldClosed, expired_holds, from_item, hold_key, named, next_version, open_collection, to_item
 from chalicelib.billing.prices import Price
-from chalicelib.core.errors import IdempotencyMismatch, NotFound, OutOfCredits, TableBusy
+from chalicelib.core.errors import AppError, IdempotencyMismatch, NotFound, OutOfCredits, TableBusy
 from chalicelib.core.ids import stamp
 from chalicelib.core.table import TRANSACT_MAX, Item, Table, Write, put, put_new
 from chalicelib.ports import Clock
@@ -315,6 +315,20 @@ class Ledger:
 
 
 def sweep_accounts(table: Table, clock: Clock) -> list[tuple[str, Hold]]:
-    """End the holds of all accounts that have run out: (tenant, hold as it ended). For a schedule; a hold renewed meanwhile stays."""
-    ended = [(tenant, Ledger(table, tenant, clock).void(op, "expired", expired_only=True)) for tenant, op in expired_holds(table, clock)]
-    return [(tenant, hold) for tenant, hold in ended if hold.state != "held"]
+    """End the holds of all accounts that have run out: (tenant, hold as it ended). For a schedule; a hold renewed meanwhile stays.
+
+    Raises: the first account's error, after all others had their turn.
+    """
+    ended: list[tuple[str, Hold]] = []
+    trouble: AppError | None = None
+    for tenant, op in expired_holds(table, clock):
+        try:
+            hold = Ledger(table, tenant, clock).void(op, "expired", expired_only=True)
+        except AppError as error:
+            trouble = trouble or error
+            continue
+        if hold.state != "held":
+            ended.append((tenant, hold))
+    if trouble is not None:
+        raise trouble
+    return ended

@@ -212,7 +212,9 @@ def release(ctx: Context, **amounts: int) -> list[Write]:
     if unknown := [r for r in amounts if r not in STANDING]:
         raise ValueError(f"not given back: {', '.join(unknown)}")
     names = {f"#{r}": r for r in amounts}
-    return [update(_counter(ctx, "now"), "ADD " + ", ".join(f"#{r} :{r}" for r in amounts), names=names, **{r: -n for r, n in amounts.items()})]
+    return [
+        update(_counter(ctx, "now"), "ADD " + ", ".join(f"#{r} :{r}" for r in amounts), names=names, **{r: -n for r, n in amounts.items()})
+    ]
 
 
 def used_now(ctx: Context) -> dict[str, int]:

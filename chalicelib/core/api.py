@@ -164,7 +164,13 @@ def _view_name(path: str) -> str:
 
 
 def _around(wrap: Around, call: Call, route: Route, act: Callable[[], Answer]) -> Callable[[], Answer]:
-    return lambda: wrap(call, route, act)
+    def run() -> Answer:
+        try:
+            return wrap(call, route, act)
+        except Exception as error:
+            return failure(error)
+
+    return run
 
 
 def _raw_body(event: dict[str, Any]) -> bytes:

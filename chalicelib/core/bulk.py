@@ -21,9 +21,10 @@ def _once(ids: list[str]) -> list[str]:
 Ids = Annotated[list[Id], AfterValidator(_once)]
 
 
-def ids_field(*aliases: str, most: int = MAX_IDS) -> Any:
+def ids_field(*aliases: str, most: int = MAX_IDS, optional: bool = False) -> Any:
     """A list of 1 to `most` ids, named `ids` or by one of the aliases."""
-    return Field(validation_alias=AliasChoices("ids", *aliases), min_length=1, max_length=most, description=f"1 to {most} ids.")
+    default: Any = {"default": None} if optional else {}
+    return Field(**default, validation_alias=AliasChoices("ids", *aliases), min_length=1, max_length=most, description=f"1 to {most} ids.")
 
 
 class Body(BaseModel):

@@ -39,7 +39,7 @@ class Deps:
     table: Table
     ops: Table
     clock: ports.Clock
-    files: ports.Files
+    files: ports.FileStore
     jobs: ports.Jobs
     workflow: ports.Workflow
     secrets: ports.Secrets

@@ -234,6 +234,9 @@ class Entity(Generic[M]):
         """The body of a create, derived from the model: owner ids and the fields a client may set."""
         return self._shape("Create", self.create, owners, optional=False)
 
+    def put_shape(self) -> type[BaseModel]:
+        return self._shape("Put", self.patch, set(), optional=False)
+
     def patch_shape(self) -> type[BaseModel]:
         return self._shape("Patch", self.patch, set(), optional=True)
 

@@ -51,8 +51,9 @@ def lambda_function(bp: Blueprint, name: str, deps: DepsFactory) -> Callable[[Ca
 def queue_worker(
     bp: Blueprint, name: str, queue: str, deps: DepsFactory, *, batch_size: int
 ) -> Callable[[Callable[[Deps, dict[str, Any], "Delivery"], None]], Any]:
-    """Declare an SQS worker that answers with partial batch failures. The function gets one message's body; a return or a
-    non-retryable error it raises is final (it has recorded the failure itself), anything else makes SQS deliver the message again."""
+    """Declare an SQS worker that answers with partial batch failures. The function gets one message's body; when it returns, the
+    message is done with, also where it recorded a failure; whatever it raises makes SQS deliver the message again, sooner than its
+    visibility timeout, and after `MAX_RECEIVES` deliveries hand it to the dead letters."""
 
     def declare(function: Callable[[Deps, dict[str, Any], Delivery], None]) -> Any:
         def run(event: Any, context: Any) -> Any:

@@ -19,7 +19,7 @@ def success(result: Any, status: int) -> Answer:
 
 
 def failure(error: Exception) -> Answer:
-    """An error in the error envelope. Call it where the error was caught: what is no AppError is logged with its trace, and told to nobody."""
+    """An error in the error envelope. Call it where the error was caught: what is no AppError is logged with its trace and not told."""
     if not isinstance(error, AppError):
         logger().exception("unexpected error")
         error = AppError()

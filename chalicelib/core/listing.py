@@ -26,7 +26,7 @@ END: Position = [">"]
 
 @dataclass(frozen=True)
 class Condition:
-    """attribute op value; op: = >= <= contains between (value is a pair, both ends included)."""
+    """attribute op value; op: = >= <= contains, between (value is a pair, both ends included), in (value has 1-100 members)."""
 
     attribute: str
     op: str
@@ -155,8 +155,13 @@ class _Partition:
             part, more = between.expression(f"#r{n}", str(n))
             parts.append(part)
             values |= more
-        for n, c in enumerate(c for c in self.walk.conditions if c.op in ("=", "contains")):
+        for n, c in enumerate(c for c in self.walk.conditions if c.op in ("=", "contains", "in")):
             names[f"#f{n}"] = c.attribute
+            if c.op == "in":
+                one_of = {f":f{n}_{i}": value for i, value in enumerate(c.value)}
+                values |= one_of
+                parts.append(f"#f{n} IN ({', '.join(one_of)})")
+                continue
             values[f":f{n}"] = c.value
             parts.append(f"contains(#f{n}, :f{n})" if c.op == "contains" else f"#f{n} = :f{n}")
         if not parts:

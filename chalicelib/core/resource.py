@@ -4,29 +4,19 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel
 
 from chalicelib.core.cursor import binding
 from chalicelib.core.entity import Entity
-from chalicelib.core.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
+from chalicelib.core.errors import Duplicate, Forbidden, NotFound, PlanLimit, PreconditionFailed, ValidationFailed
 from chalicelib.core.listing import Walked
+from chalicelib.core.parameters import OWNER_PARAMETERS, PAGE_SIZE, PAGE_SIZE_MAX, list_parameters
 from chalicelib.core.repository import ListRequest
 from chalicelib.core.routing import Answer, Call, Router
 from chalicelib.core.service import Service, reject_unknown
 
-PAGE_SIZE, PAGE_SIZE_MAX = 25, 100
+_CREATE_ERRORS = (Duplicate, PlanLimit)
 SKIP_MAX_ROWS = 5_000  # how far `page=N` may skip; beyond that a cursor is needed
-_OWNER_PARAMETERS = {"account": (), "site": ("site_id",), "sector": ("site_id", "sector_id")}
-
-
-def list_parameters(entity: Entity[Any]) -> type[BaseModel]:
-    """The query parameters of the entity's list, as a model: for validation of names and for the document."""
-    fields: dict[str, Any] = {n: (str | None, None) for n in _OWNER_PARAMETERS[entity.place.kind]}
-    fields |= {n: (str | None, None) for n in entity.filters}
-    fields |= {n: (str | None, None) for n in ("page_size", "page", "cursor", "ordering", "deleted")}
-    if entity.search:
-        fields["search"] = (str | None, None)
-    return create_model(f"{entity.name.title().replace('_', '')}ListParameters", __config__=ConfigDict(extra="forbid"), **fields)
 
 
 def _integer(parameters: dict[str, str], name: str, default: int, low: int, high: int) -> int:
@@ -72,7 +62,7 @@ def _list_request(call: Call, service: Service[Any], place: dict[str, Any], rows
     search = given.get("search", "").strip()
     if len(search) > 200:
         raise ValidationFailed.field("search", "has at most 200 characters.")
-    for name in _OWNER_PARAMETERS[entity.place.kind]:
+    for name in OWNER_PARAMETERS[entity.place.kind]:
         if given.get(name) == "":
             raise ValidationFailed.field(name, "is empty; leave it out to list all.")
     owners = service.owners(given.get("site_id"), given.get("sector_id"))
@@ -162,6 +152,12 @@ def version_wanted(call: Call) -> int | None:
     return int(text)
 
 
+class Deleted(BaseModel):
+    """What a delete answers."""
+
+    id: str
+
+
 ServiceFactory = Callable[[Any], Service[Any]]
 
 
@@ -220,17 +216,26 @@ def resource_routes(
         return one(s, s.restore(call.id))
 
     noun, answer = entity.name.replace("_", " "), entity.model
+    a_noun = f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
     if "list" in wanted:
-        router.get(path, role=read, summary=f"List {entity.plural}", query=list_parameters(entity), listed=answer)(do_list)
+        router.get(path, role=read, summary=f"List {entity.plural.replace('_', ' ')}", query=list_parameters(entity), listed=answer)(
+            do_list
+        )
     if "create" in wanted:
-        router.post(path, role=write, summary=f"Create a {noun}", body=None, answer=answer, status=201)(do_create)
+        router.post(path, role=write, summary=f"Create {a_noun}", body_schema=created, answer=answer, status=201, errors=_CREATE_ERRORS)(
+            do_create
+        )
     if "get" in wanted:
-        router.get(item, role=read, summary=f"Read a {noun}", answer=answer)(do_get)
+        router.get(item, role=read, summary=f"Read {a_noun}", answer=answer)(do_get)
     if "put" in wanted:
-        router.put(item, role=write, summary=f"Replace a {noun}", answer=answer)(do_put)
+        router.put(item, role=write, summary=f"Replace {a_noun}", body_schema=entity.put_shape(), answer=answer, errors=(Duplicate,))(
+            do_put
+        )
     if "patch" in wanted:
-        router.patch(item, role=write, summary=f"Change a {noun}", answer=answer)(do_patch)
+        router.patch(item, role=write, summary=f"Change {a_noun}", body_schema=entity.patch_shape(), answer=answer, errors=(Duplicate,))(
+            do_patch
+        )
     if "delete" in wanted:
-        router.delete(item, role=write, summary=f"Delete a {noun}", answer=answer)(do_delete)
+        router.delete(item, role=write, summary=f"Delete {a_noun}", answer=Deleted)(do_delete)
     if "restore" in wanted and entity.soft_delete:
-        router.post(f"{item}/restore", role="admin", summary=f"Restore a deleted {noun}", answer=answer)(do_restore)
+        router.post(f"{item}/restore", role="admin", summary=f"Restore a deleted {noun}", answer=answer, errors=_CREATE_ERRORS)(do_restore)

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.auth.sites import get_site
 from chalicelib.core.context import Context
-from chalicelib.core.errors import AlreadyPublished, AppError, Conflict, Retryable, Stale, UpstreamUnavailable
+from chalicelib.core.errors import AlreadyPublished, AppError, Conflict, NotFound, Retryable, Stale
 from chalicelib.core.ids import random_id, stamp
 from chalicelib.core.observability import logger
 from chalicelib.core.table import Item, Key, update
@@ -69,7 +69,7 @@ def publish(ctx: Context, content_id: str) -> Content:
     except Exception as error:
         _release(ctx, key, owner)
         reason = error.message if isinstance(error, AppError) else "An unexpected error; see the log."
-        _mark(ctx, content_id, sync_status="queued" if isinstance(error, UpstreamUnavailable) else "failed", sync_reason=reason[:500])
+        _say(ctx, content_id, "queued" if isinstance(error, (Retryable, Stale)) else "failed", reason)
         raise
 
 
@@ -110,7 +110,8 @@ def _remember(ctx: Context, key: Key, owner: str, post: RemotePost, version: str
     ctx.deps.table.write(
         update(
             key,
-            "SET external_id = :id, #u = :url, #s = :status, media = :media, #h = :hash, remembered_at = :at REMOVE lease_owner, lease_until",
+            "SET external_id = :id, #u = :url, #s = :status, media = :media, #h = :hash, remembered_at = :at "
+            "REMOVE lease_owner, lease_until",
             "lease_owner = :owner",
             names={"#u": "url", "#s": "status", "#h": "hash"},
             id=post.external_id,
@@ -126,6 +127,14 @@ def _remember(ctx: Context, key: Key, owner: str, post: RemotePost, version: str
 
 def _mark(ctx: Context, content_id: str, **changes: Any) -> Content:
     return ctx.repository(CONTENT).patch(content_id, changes)
+
+
+def _say(ctx: Context, content_id: str, sync_status: str, reason: str) -> None:
+    """Note on the content how publishing it stands; what goes wrong with that must not hide why publishing failed."""
+    try:
+        _mark(ctx, content_id, sync_status=sync_status, sync_reason=reason[:500])
+    except (NotFound, Retryable, Stale) as error:
+        logger().warning("sync status not noted", extra={"content": content_id, "detail": error.message})
 
 
 def _published(ctx: Context, content_id: str, connection: Connection, post: RemotePost) -> Content:
@@ -161,7 +170,8 @@ def article_of(ctx: Context, content: Content, connection: Connection) -> Articl
     html, pictures = body_html(ctx, content), []
     drawn = [i for i in images_of(ctx, content.id) if i.status == "generated" and i.image_path]
     for image in drawn:
-        name = f"{content.slug[:80] or content.own_id}-{image.image_type.replace('_', '-')}-{image.position}.{_SUFFIX[image.mime or 'image/png']}"
+        suffix = _SUFFIX[image.mime or "image/png"]
+        name = f"{content.slug[:80] or content.own_id}-{image.image_type.replace('_', '-')}-{image.position}.{suffix}"
         pictures.append(
             ArticleImage(
                 image.image_type,
@@ -224,11 +234,12 @@ def _json_ld(content: Content, site_name: str) -> dict[str, Any]:
 
 def fingerprint(article: Article) -> str:
     """Hash of what a reader would see, to tell whether an article has changed since it was published."""
-    seen = [article.title, article.slug, article.html, article.excerpt, article.meta_title, article.meta_description, article.status]
-    seen += [[t.slug for t in article.terms], [(i.filename, i.alt, hashlib.sha256(i.data).hexdigest()) for i in article.images]]
+    texts = [article.title, article.slug, article.html, article.excerpt, article.meta_title, article.meta_description, article.status]
+    pictures = [(i.filename, i.alt, hashlib.sha256(i.data).hexdigest()) for i in article.images]
+    seen: list[Any] = [*texts, [t.slug for t in article.terms], pictures]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
 
 def give_up(ctx: Context, content_id: str, reason: str) -> None:
     """Say on the content that publishing failed and why. A content that is published stays so."""
-    _mark(ctx, content_id, sync_status="failed", sync_reason=reason[:500])
+    _say(ctx, content_id, "failed", reason)

@@ -83,18 +83,21 @@ def _deltas(pairs: Pairs, field: str, count: Any) -> dict[str, Delta]:
 
 
 def figure_writes(ctx: Context, deltas: dict[str, Delta], *, needed: Iterable[str] = (), mapped: bool = False) -> list[Write]:
-    """The writes that apply the deltas. A cluster that is gone meanwhile has no figures to keep, unless it is `needed`.
+    """The writes that apply the deltas, to deleted clusters too, so that a restored one is right.
 
-    mapped: clusters that gain become `mapped`. Raises: NotFound when a needed cluster does not exist any more. Condition error: Stale.
+    needed: clusters that must not be deleted. mapped: clusters that gain ideas become `mapped`.
+    Raises: NotFound when a needed cluster does not exist any more. Condition error: Stale.
     """
-    repository = ctx.repository(CLUSTER)
-    there = repository.get_many(deltas)
-    if missing := [i for i in needed if i in deltas and i not in there]:
-        raise NotFound(f"The cluster {missing[0]} does not exist any more.")
+    repository, needed = ctx.repository(CLUSTER), set(needed)
     writes: list[Write] = []
-    for public_id, cluster in there.items():
-        values = deltas[public_id].applied(cluster)
-        if mapped and deltas[public_id].ideas > 0:
+    for public_id, delta in deltas.items():
+        cluster = repository.find(public_id, deleted=True)
+        if cluster is None or (cluster.deleted_at and public_id in needed):
+            if public_id in needed:
+                raise NotFound("This cluster does not exist any more.")
+            continue
+        values = delta.applied(cluster)
+        if mapped and delta.ideas > 0:
             values["status"] = "mapped"
         writes += repository.changing(cluster, repository.changed(cluster, **values))
     return writes

@@ -1,10 +1,12 @@
 """Clusters: groups of a sector's keywords that one set of articles can answer."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
+from chalicelib.billing.plans import use
 from chalicelib.core.entity import Entity, Filter, SectorRecord, Unique, in_sector
+from chalicelib.core.errors import PreconditionFailed
 from chalicelib.core.service import Service
 
 ClusterStatus = Literal["new", "mapped"]
@@ -56,6 +58,23 @@ CLUSTER: Entity[Cluster] = Entity(
 
 class Clusters(Service[Cluster]):
     entity = CLUSTER
+
+    def create(self, body: dict[str, Any]) -> Cluster:
+        """Raises: ValidationFailed, NotFound, Duplicate (the name), PlanLimit."""
+        fields = {k: v for k, v in body.items() if k in self.entity.create}
+        return self.repository.create(self.repository.new(self.owner(body), **fields), *use(self.ctx, clusters=1))
+
+    def delete(self, public_id: str, *, if_match: int | None = None) -> Cluster:
+        """Free its keywords, then delete it (docs/adr, soft delete). Doing it again finishes what was cut off.
+
+        Raises: NotFound, PreconditionFailed.
+        """
+        from chalicelib.planner.cluster_removal import free_keywords  # which knows keywords, and they know clusters
+
+        if if_match is not None and self.get(public_id).version != if_match:
+            raise PreconditionFailed()
+        free_keywords(self.ctx, public_id)
+        return self.repository.delete(public_id)
 
     def pending(self, sector_id: str, limit: int | None = None) -> list[Cluster]:
         """Enabled clusters of the sector that have no ideas yet, oldest first."""

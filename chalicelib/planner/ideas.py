@@ -4,9 +4,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from chalicelib.billing.plans import use
+from chalicelib.core.bulk import Body
 from chalicelib.core.entity import Entity, Filter, SectorRecord, in_sector
+from chalicelib.core.errors import ValidationFailed
+from chalicelib.core.rewrite import gone, in_turn, parsed, rewrite
 from chalicelib.core.service import Service
+from chalicelib.core.table import Write
+from chalicelib.planner.cluster_figures import figure_writes, idea_deltas
 from chalicelib.planner.clusters import CLUSTER
+from chalicelib.planner.keywords import KEYWORD
+from chalicelib.planner.names import with_names
 
 IdeaStatus = Literal["new", "queued", "completed"]
 ContentType = Literal["post", "page", "product", "taxonomy"]
@@ -98,15 +106,94 @@ IDEA: Entity[Idea] = Entity(
 )
 
 
+class NewIdea(Body):
+    """keyword_objects: ids of keywords of the same sector; target_keywords become their texts."""
+
+    site_id: str
+    sector_id: str
+    idea_title: str = Field(min_length=1, max_length=300)
+    description: str = Field("", max_length=5000)
+    keyword_cluster: str | None = None
+    keyword_objects: list[str] = Field(default_factory=list, max_length=200)
+    primary_keyword: str = Field("", max_length=200)
+    content_type: ContentType = "post"
+    content_structure: str = Structure
+    estimated_word_count: int = Field(1000, ge=100, le=10_000)
+    audience: str = Field("", max_length=300)
+    tone: str = Field("", max_length=200)
+    language: str | None = None
+    outline: list[OutlineSection] = Field(default_factory=list, max_length=40)
+    brief: str = Field("", max_length=5000)
+    cta: str = Field("", max_length=500)
+    author_profile: str | None = None
+    is_priority: bool = False
+    is_assigned: bool = False
+    is_review_required: bool = False
+    disabled: bool = False
+
+
 class Ideas(Service[Idea]):
     entity = IDEA
     related = {"keyword_cluster": CLUSTER}  # noqa: RUF012
+
+    def create(self, body: dict[str, Any]) -> Idea:
+        """Raises: ValidationFailed, NotFound."""
+        wanted = parsed(NewIdea, body).model_dump(exclude={"site_id", "sector_id"})
+        owner = self.owner(body)
+        record = self.repository.new(owner, **{**wanted, **self._keywords(owner, wanted)})
+        self.check_related(record)
+        return in_turn(lambda: self.repository.create(record, *self._figures(None, record), *use(self.ctx, ideas=1)))
+
+    def patch(self, public_id: str, body: dict[str, Any], *, if_match: int | None = None) -> Idea:
+        """Raises: NotFound, ValidationFailed, PreconditionFailed."""
+        changes = {k: v for k, v in body.items() if k in self.entity.patch}
+        present = self.get(public_id)
+        if changes.get("keyword_cluster") is not None:
+            if not isinstance(changes["keyword_cluster"], str):
+                raise ValidationFailed.field("keyword_cluster", "must be an id.")
+            self.check_related(present.model_copy(update={"keyword_cluster": changes["keyword_cluster"]}))
+        if "keyword_objects" in changes:
+            changes |= self._keywords(present.sector_id, changes)
+        return rewrite(self.repository, public_id, lambda old: self.changes(old, changes), self._figures, if_match=if_match)
+
+    def delete(self, public_id: str, *, if_match: int | None = None) -> Idea:
+        """Its task, if it has one, stays."""
+        return rewrite(self.repository, public_id, lambda old: gone(self.repository), self._figures, if_match=if_match)
+
+    def restore(self, public_id: str) -> Idea:
+        return rewrite(self.repository, public_id, lambda old: {"deleted_at": None}, self._figures, deleted=True)
+
+    def changes(self, present: Idea, changes: dict[str, Any]) -> dict[str, Any]:
+        """An idea becomes `new` again only when its task is gone. Raises: ValidationFailed."""
+        if changes.get("status") != "new" or present.status == "new":
+            return changes
+        from chalicelib.writer.tasks import TASK  # which knows ideas
+
+        if present.task and self.ctx.repository(TASK).find(present.task) is not None:
+            raise ValidationFailed.field("status", "this idea has a task; delete that first.")
+        return {**changes, "task": None, "is_assigned": False}
+
+    def _keywords(self, sector_id: str, body: dict[str, Any]) -> dict[str, Any]:
+        """keyword_objects checked, and what follows from them. Raises: ValidationFailed."""
+        ids = body["keyword_objects"]
+        if not isinstance(ids, list) or not all(isinstance(i, str) for i in ids):
+            raise ValidationFailed.field("keyword_objects", "must be a list of ids.")
+        found = self.ctx.repository(KEYWORD).get_many(ids)
+        if len(found) < len(set(ids)) or any(k.sector_id != sector_id for k in found.values()):
+            raise ValidationFailed.field("keyword_objects", "holds an id that is no keyword of this sector.")
+        texts = [k.keyword for k in found.values()]
+        first = {"primary_keyword": texts[0]} if texts and not body.get("primary_keyword") else {}
+        return {"keyword_objects": list(found), "target_keywords": texts, **first}
+
+    def _figures(self, old: Idea | None, new: Idea) -> list[Write]:
+        joins = new.keyword_cluster is not None and (old is None or old.keyword_cluster != new.keyword_cluster)
+        needed = [new.keyword_cluster] if joins and new.keyword_cluster else []
+        return figure_writes(self.ctx, idea_deltas([(old, new)]), needed=needed, mapped=True)
 
     def pending(self, sector_id: str, limit: int | None = None) -> list[Idea]:
         """Enabled ideas of the sector that are no task yet, oldest first."""
         return self.repository.collection(pending_ideas(sector_id), limit)
 
     def present(self, records: Any) -> list[dict[str, Any]]:
-        clusters = self.ctx.repository(CLUSTER).get_many(r.keyword_cluster for r in records if r.keyword_cluster)
-        names = {i: c.name for i, c in clusters.items()}
-        return [{**r.model_dump(), "cluster_name": names.get(r.keyword_cluster)} for r in records]
+        """With the names of cluster and sector; `taxonomy` is an older field without meaning (ruling G3)."""
+        return [{**shown, "taxonomy": None} for shown in with_names(self.ctx, records, "keyword_cluster")]

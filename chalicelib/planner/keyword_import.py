@@ -1,68 +1,82 @@
 """Stores the rows of a keyword file: new keywords in, duplicates and rejected rows reported, all or nothing per batch."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+from chalicelib.billing.plans import check, use
 from chalicelib.core.context import Context
-from chalicelib.core.errors import Duplicate, TooLarge
+from chalicelib.core.errors import Duplicate, Stale, TooLarge
 from chalicelib.core.ids import ulid
 from chalicelib.core.table import Write
-from chalicelib.planner.keyword_files import KeywordFile, KeywordRow, keyword_id, market, primary_intent
+from chalicelib.planner.keyword_files import KeywordFile, KeywordRow, keyword_id, primary_intent
+from chalicelib.planner.keyword_markets import market
 from chalicelib.planner.keywords import KEYWORD, Keyword
 
 MAX_SYNC_BYTES = 4_000_000
 MAX_SYNC_ROWS = 5_000
 ROWS_SHOWN = 1_000
-BATCH = 99  # keywords a transaction; the hundredth action counts them
+UPLOAD_HINT = "Send larger files by planner/keywords/uploads/."
+BATCH = 98  # keywords a transaction; two more actions count them, for the sector and for the plan
 _TRIES = 5
 
 
-def store(ctx: Context, site_id: str, sector_id: str, file: KeywordFile, *, dry_run: bool, max_rows: int = MAX_SYNC_ROWS) -> dict[str, Any]:
-    """Import a file's rows into a sector and report on each (contract, "Keyword files").
+def store(
+    ctx: Context,
+    site_id: str,
+    sector_id: str,
+    file: KeywordFile,
+    *,
+    dry_run: bool,
+    max_rows: int = MAX_SYNC_ROWS,
+    import_id: str | None = None,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> dict[str, Any]:
+    """Import a file's rows into a sector and report on each (contract, "Keyword files"). Nothing is stored by a dry run.
 
-    Raises: NotFound, ValidationFailed (site and sector), TooLarge (more than `max_rows` rows). Nothing is stored by a dry run.
+    import_id: of an upload; done again, what an earlier try of it stored counts as created. progress: called with keywords stored
+    and to be stored. The report's `rows` are the first 1,000; `report` is the key of the file with all of them, when there are more.
+
+    Raises: NotFound, ValidationFailed (site and sector), TooLarge (more than `max_rows` rows).
     """
     sector = ctx.sector(site_id, sector_id)
     if len(file.rows) > max_rows:
-        raise TooLarge(f"The file has {len(file.rows)} rows; at most {max_rows} are read at once.")
-    repository = ctx.repository(KEYWORD)
-    shown: list[dict[str, Any]] = []
+        raise TooLarge(f"The file has {len(file.rows):,} rows; at most {max_rows:,} are read at once. {UPLOAD_HINT}", hint="uploads")
+    repository, industry_sector = ctx.repository(KEYWORD), sector.get("industry_sector") or ""
+    lines: list[tuple[dict[str, Any], str | None]] = []  # what is shown of a row, and the id of the keyword it makes
     wanted: dict[str, Keyword] = {}
     for row in file.rows:
-        outcome = row.outcome if row.outcome != "ok" else "created"
-        if row.outcome == "ok":
-            keyword = _keyword(ctx, sector_id, sector.get("industry_sector") or "", row, file)
-            if keyword.id in wanted:
-                outcome = "duplicate"
-            else:
-                wanted[keyword.id] = keyword
-        shown.append(_shown(row, outcome))
-    present = repository.get_many(wanted)
-    for line, row in zip(shown, file.rows, strict=True):
-        if line["outcome"] == "created" and _id(sector_id, sector.get("industry_sector") or "", row, file) in present:
+        if row.outcome != "ok":
+            lines.append((_shown(row, row.outcome), None))
+            continue
+        keyword = _keyword(ctx, sector_id, industry_sector, row, file, import_id)
+        again = keyword.id in wanted
+        wanted.setdefault(keyword.id, keyword)
+        lines.append((_shown(row, "duplicate" if again else "created"), None if again else keyword.id))
+    present = {i for i, k in repository.get_many(wanted).items() if import_id is None or k.import_id != import_id}
+    for line, public_id in lines:
+        if public_id in present:
             line |= {"outcome": "duplicate", "reason": "This keyword is in the sector already."}
     new = [k for i, k in wanted.items() if i not in present]
-    if not dry_run:
+    if not dry_run and new:
+        check(ctx, keywords=len(new))  # before the first batch, so that a plan's limit leaves no half of a file
         for at in range(0, len(new), BATCH):
             _create(ctx, new[at : at + BATCH])
-    totals = {
-        name: sum(1 for line in shown if line["outcome"] == outcome)
-        for name, outcome in (("created", "created"), ("duplicates", "duplicate"), ("rejected", "rejected"))
-    }
-    report = {
+            progress(min(at + BATCH, len(new)), len(new))
+    shown = [line for line, _ in lines]
+    report: dict[str, Any] = {
         "tool": file.tool,
         "header_row": file.header_row,
         "columns_used": file.columns_used,
         "columns_ignored": file.columns_ignored,
         "dry_run": dry_run,
         "notes": file.notes,
-        **totals,
+        **{name: sum(1 for line in shown if line["outcome"] == name.removesuffix("s")) for name in ("created", "duplicates", "rejected")},
         "rows": shown[:ROWS_SHOWN],
     }
     if len(shown) > ROWS_SHOWN:
-        path = f"{ctx.tenant}/imports/{ulid(ctx.deps.clock.now())}.json"
-        ctx.deps.files.put(path, json.dumps({**report, "rows": shown}).encode(), "application/json")
-        report["report_url"] = ctx.deps.files.url(path, 3600)
+        report["report"] = f"{ctx.tenant}/imports/{import_id or ulid(ctx.deps.clock.now())}.json"
+        ctx.deps.files.put(report["report"], json.dumps({**report, "rows": shown}).encode(), "application/json")
     return report
 
 
@@ -71,11 +85,7 @@ def _country(row: KeywordRow, file: KeywordFile) -> str | None:
     return market(text) if text else None
 
 
-def _id(sector_id: str, industry_sector: str, row: KeywordRow, file: KeywordFile) -> str:
-    return f"{sector_id}-{keyword_id(row.keyword, _country(row, file), industry_sector)}"
-
-
-def _keyword(ctx: Context, sector_id: str, industry_sector: str, row: KeywordRow, file: KeywordFile) -> Keyword:
+def _keyword(ctx: Context, sector_id: str, industry_sector: str, row: KeywordRow, file: KeywordFile, import_id: str | None) -> Keyword:
     """A keyword with a private seed: the file's figures are the tenant's overrides, never the shared catalogue's."""
     country = _country(row, file)
     attributes = {**row.extra, **({"intents": row.intents} if len(row.intents) > 1 else {})}
@@ -88,6 +98,7 @@ def _keyword(ctx: Context, sector_id: str, industry_sector: str, row: KeywordRow
         difficulty_override=row.difficulty,
         intent_override=primary_intent(row.intents),
         attribute_values=attributes,
+        import_id=import_id,
     )
 
 
@@ -111,11 +122,13 @@ def _create(ctx: Context, keywords: list[Keyword]) -> None:
         # the first try takes them all as new, which they nearly always are; what is there is read only when that fails
         stored = {k.id: repository.find(k.id, deleted=True) for k in keywords} if attempt else {}
         writes: list[Write] = []
+        added = 0
         pairs: list[tuple[Keyword | None, Keyword | None]] = []
         for keyword in keywords:
             old = stored.get(keyword.id)
             if old is None:
                 writes += repository.creating(keyword, counted=False)
+                added += 1
                 pairs.append((None, keyword))
             elif old.deleted_at:
                 again = repository.changed(old, **_values(keyword), deleted_at=None, cluster=None, status="new")
@@ -124,13 +137,13 @@ def _create(ctx: Context, keywords: list[Keyword]) -> None:
         if not writes:
             return
         try:
-            ctx.transact(*writes, *repository.counting(pairs))
+            ctx.transact(*writes, *repository.counting(pairs), *use(ctx, keywords=added))
             return
-        except Duplicate:
+        except (Duplicate, Stale):
             continue
     raise Duplicate("Another import changes the same keywords; try again.")
 
 
 def _values(keyword: Keyword) -> dict[str, Any]:
-    names = ("keyword", "country", "volume_override", "difficulty_override", "intent_override", "attribute_values")
+    names = ("keyword", "country", "volume_override", "difficulty_override", "intent_override", "attribute_values", "import_id")
     return {n: getattr(keyword, n) for n in names}

@@ -9,6 +9,7 @@ from chalicelib.core.ids import stamp, ulid
 from chalicelib.core.table import Key, put, update
 
 KEEP = timedelta(days=7)
+REPORT_SECONDS = 3600  # how long a report's signed address works
 
 
 def progress_key(ctx: Context, task_id: str) -> Key:
@@ -72,9 +73,14 @@ def close(
 
 
 def progress(ctx: Context, task_id: str) -> dict[str, Any]:
-    """{state, percentage, phase, message, steps, result?, error?}. Raises: NotFound, also for another tenant's task."""
+    """{state, percentage, phase, message, steps, result?, error?}. A result that names a file as its `report` has its address, signed
+    now, as `report_url`. Raises: NotFound, also for another tenant's task.
+    """
     item = ctx.deps.ops.get(progress_key(ctx, task_id))
     if item is None:
         raise NotFound("There is no such task.")
     shown = {k: item[k] for k in ("state", "percentage", "phase", "message", "steps")}
-    return {"task_id": task_id, **shown, **{k: item[k] for k in ("result", "error") if item.get(k) is not None}}
+    if result := item.get("result"):
+        path = result.pop("report", None)
+        shown["result"] = {**result, "report_url": ctx.deps.files.url(path, REPORT_SECONDS)} if path else result
+    return {"task_id": task_id, **shown, **({"error": item["error"]} if item.get("error") is not None else {})}

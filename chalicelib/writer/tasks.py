@@ -4,13 +4,15 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from chalicelib.core.bulk import Body
 from chalicelib.core.context import Context
 from chalicelib.core.entity import Entity, Filter, SectorRecord, in_sector
-from chalicelib.core.errors import Conflict
+from chalicelib.core.errors import Conflict, ValidationFailed
+from chalicelib.core.rewrite import in_turn, parsed
 from chalicelib.core.service import Service
-from chalicelib.core.table import Write
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.ideas import CONTENT_TYPES, IDEA, ContentType, Idea, Structure
+from chalicelib.planner.names import with_names
 
 TaskStatus = Literal["queued", "completed"]
 GenerationState = Literal["idle", "running", "failed", "done"]
@@ -91,34 +93,95 @@ TASK: Entity[Task] = Entity(
 )
 
 
+class NewTask(Body):
+    """With `idea` what is left out comes from the idea; without it title, cluster, content_type and content_structure are needed."""
+
+    site_id: str
+    sector_id: str
+    title: str | None = Field(None, min_length=1, max_length=300)
+    description: str | None = Field(None, max_length=5000)
+    cluster: str | None = None
+    idea: str | None = None
+    content_type: ContentType | None = None
+    content_structure: str | None = Field(None, min_length=1, max_length=40, pattern=r"^[a-z][a-z0-9_]*$")
+    taxonomy_term: str | None = None
+    keywords: str | None = Field(None, max_length=5000)
+    primary_keyword: str | None = Field(None, max_length=200)
+    word_count: int | None = Field(None, ge=100, le=10_000)
+    audience: str | None = Field(None, max_length=300)
+    tone: str | None = Field(None, max_length=200)
+    language: str | None = None
+    author_profile: str | None = None
+
+
 class Tasks(Service[Task]):
     entity = TASK
     related = {"cluster": CLUSTER, "idea": IDEA}  # noqa: RUF012
+
+    def create(self, body: dict[str, Any]) -> Task:
+        """Raises: ValidationFailed, NotFound, Conflict when the idea has a task."""
+        wanted = parsed(NewTask, body)
+        owner = self.owner(body)
+        fields = wanted.model_dump(exclude={"site_id", "sector_id", "idea"}, exclude_none=True)
+        if wanted.idea is not None:
+            idea = self.ctx.repository(IDEA).find(wanted.idea)
+            if idea is None or idea.sector_id != owner:
+                raise ValidationFailed.field("idea", "there is no such idea in this sector.")
+            if "cluster" in fields:
+                self.check_related(self.repository.new(owner, **{**_from_idea(idea), **fields}), ["cluster"])
+            return queue_idea(self.ctx, wanted.idea, **fields)
+        for name in ("title", "cluster", "content_type", "content_structure"):
+            if name not in fields:
+                raise ValidationFailed.field(name, "is required.")
+        record = self.repository.new(owner, **fields)
+        self.check_related(record)
+        return self.repository.create(record)
+
+    def changes(self, present: Task, changes: dict[str, Any]) -> dict[str, Any]:
+        """A task whose article was written stays completed: that article is regenerated instead. Raises: ValidationFailed."""
+        if changes.get("status") == "queued" and present.content is not None:
+            raise ValidationFailed.field("status", "its article was written; regenerate or restore that.")
+        return changes
 
     def pending(self, sector_id: str, limit: int | None = None) -> list[Task]:
         """Queued tasks of the sector, oldest first."""
         return self.repository.collection(queued_tasks(sector_id), limit)
 
     def present(self, records: Any) -> list[dict[str, Any]]:
-        clusters = self.ctx.repository(CLUSTER).get_many(r.cluster for r in records)
-        return [{**r.model_dump(), "cluster_name": clusters[r.cluster].name if r.cluster in clusters else None} for r in records]
+        return with_names(self.ctx, records)
 
 
-def queue_idea(ctx: Context, idea_id: str, *extra: Write) -> Task:
-    """Make the one task of a new idea. The task's id comes from the idea's, so that doing it twice finds the first.
+def queue_idea(ctx: Context, idea_id: str, **fields: Any) -> Task:
+    """Make the one task of a new idea; fields: what differs from the idea. The task's id comes from the idea's, so that doing it
+    twice finds the first; a task that was deleted comes back with the new values.
 
     Raises: NotFound; Conflict when the idea is no longer new or has no cluster.
     """
     ideas, tasks = ctx.repository(IDEA), ctx.repository(TASK)
-    idea = ideas.get(idea_id)
-    if idea.task or idea.status != "new":
-        raise Conflict(f"This idea is {idea.status}, not new.")
-    if not idea.keyword_cluster:
-        raise Conflict("This idea has no cluster; a task needs one.")
-    task = tasks.new(idea.sector_id, idea.id.partition("-")[2], **_from_idea(idea))
-    queued = ideas.changed(idea, status="queued", task=task.id, is_assigned=True)
-    ctx.transact(*tasks.creating(task), *ideas.changing(idea, queued), *extra)
-    return task
+
+    def step() -> Task:
+        idea = ideas.get(idea_id)
+        if idea.task or idea.status != "new":
+            raise Conflict(f"This idea is {idea.status}, not new.")
+        wanted = {**_from_idea(idea), **fields}
+        if not wanted["cluster"]:
+            raise Conflict("This idea has no cluster; a task needs one.")
+        if ctx.repository(CLUSTER).find(wanted["cluster"]) is None:
+            raise Conflict("This idea's cluster was deleted; choose another first.")
+        task = tasks.new(idea.sector_id, idea.id.partition("-")[2], **wanted)
+        old = tasks.find(task.id, deleted=True)
+        if old is None:
+            writes = tasks.creating(task)
+        elif old.deleted_at and old.content is None:
+            task = tasks.changed(old, **wanted, status="queued", deleted_at=None, last_error=None)
+            writes = tasks.changing(old, task)
+        else:
+            raise Conflict("This idea's task was written or is there already.")
+        queued = ideas.changed(idea, status="queued", task=task.id, is_assigned=True)
+        ctx.transact(*writes, *ideas.changing(idea, queued))
+        return task
+
+    return in_turn(step)
 
 
 def _from_idea(idea: Idea) -> dict[str, Any]:

@@ -118,14 +118,15 @@ class Gateway:
         """The answer to one request: status, headers, body."""
         found = self.routes.match(urlsplit(target).path)
         if found is None:
-            return refusal(404, "not_found", "There is no such path.", self._any_cors())
+            return refusal(404, "not_found", "There is no such path.")
         route, values = found
         methods = self.app.routes[route]
         if method == "OPTIONS" and "OPTIONS" not in methods:
             return self._preflight(methods)
         asked = "GET" if method == "HEAD" and "HEAD" not in methods else method
         if asked not in methods:
-            return refusal(405, "method_not_allowed", "This method is not allowed here.", self._cors(methods))
+            allowed = {"Allow": ", ".join(sorted({*methods, "OPTIONS"}))}
+            return refusal(405, "method_not_allowed", "This method is not allowed here.", allowed)
         event = self.event(asked, target, headers, body, route, values)
         answer = self.app(event, _Context(self._name, self._memory))
         found_headers = [(name, value) for name, value in answer.get("headers", {}).items()]
@@ -139,9 +140,6 @@ class Gateway:
     def _cors(self, methods: dict[str, Any]) -> dict[str, str]:
         config = next((entry.cors for entry in methods.values() if entry.cors is not None), None)
         return {name: str(value) for name, value in config.get_access_control_headers().items()} if config is not None else {}
-
-    def _any_cors(self) -> dict[str, str]:
-        return next((found for methods in self.app.routes.values() if (found := self._cors(methods))), {})
 
     def _preflight(self, methods: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
         headers = {**self._cors(methods), "Access-Control-Allow-Methods": ",".join(sorted({*methods, "OPTIONS"}))}
@@ -164,9 +162,10 @@ class _Context:
 
 
 def refusal(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> tuple[int, list[tuple[str, str]], bytes]:
-    """An error of the gateway itself in the API's envelope (in AWS the template's gateway responses give it this form)."""
+    """An error of the gateway itself in the API's envelope. In AWS the template's gateway responses give it this form, and let pages of
+    every origin read it, since they say nothing of anybody."""
     body = {"success": False, "error": {"code": code, "message": message}, "request_id": str(uuid.uuid4())}
-    return status, [("Content-Type", "application/json"), *(headers or {}).items()], json.dumps(body).encode()
+    return status, [("Content-Type", "application/json"), ("Access-Control-Allow-Origin", "*"), *(headers or {}).items()], json.dumps(body).encode()
 
 
 class ApiServer:
@@ -186,7 +185,16 @@ class ApiServer:
                 with active:
                     _answer(self, gateway, pages)
 
-            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer
+            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = answer
+
+            def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+                """What the HTTP server itself refuses (a method or header it cannot read): in the envelope too."""
+                self.close_connection = True
+                known = {405: "method_not_allowed", 501: "method_not_allowed"}
+                status, kind = (405, known[code]) if code in known else (code, "validation_error")
+                if getattr(self, "command", None) is None:
+                    self.command, self.request_version = "GET", "HTTP/1.1"
+                _send(self, *refusal(status, kind, message or "This request cannot be read."))
 
             def log_message(self, format: str, *args: Any) -> None:
                 log.debug(format, *args)
@@ -281,7 +289,8 @@ def _send(http: BaseHTTPRequestHandler, status: int, headers: list[tuple[str, st
     for name, value in headers:
         if name.lower() not in ("content-length", "connection"):
             http.send_header(name, value)
-    if status not in (204, 304) and status >= 200:
+    # The answer to HEAD may come without the body whose length it would have to name.
+    if status not in (204, 304) and status >= 200 and (body or http.command != "HEAD"):
         http.send_header("Content-Length", str(len(body)))
     if http.close_connection:
         http.send_header("Connection", "close")

@@ -16,7 +16,7 @@ from infra.local import live
 from infra.local.seed import EMAILS, password
 from infra.local.session import DATA, ROOT, Session, Trouble, wanted_port
 
-SITE_FOLDER = ROOT / "build" / "demo-site"
+SITE_FOLDER = Path(os.environ.get("DEMO_SITE") or ROOT / "build" / "demo-site")
 RUN_SECONDS_MAX = 3600
 console = Console(highlight=False)
 
@@ -165,7 +165,7 @@ def _publish_folder(source: Path, articles: list[dict[str, Any]], wanted: live.L
         return
     shutil.rmtree(SITE_FOLDER, ignore_errors=True)
     shutil.copytree(source, SITE_FOLDER)
-    console.print(f"Read the articles: [bold]{SITE_FOLDER.relative_to(ROOT)}/index.html[/] (file://{SITE_FOLDER}/index.html)")
+    console.print(f"Read the articles: [bold]{os.path.relpath(SITE_FOLDER)}/index.html[/] (file://{SITE_FOLDER}/index.html)")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
   or answered task is accepted or `InvalidToken` where AWS says `TaskTimedOut`; stopping an execution that just starts fails.
 - Clients: each Lambda task of a state machine builds its own boto3 client (some 10 ms); they are shared instead.
 - Cognito (`cognito_patches`): RevokeToken, reset codes that are checked, mails in an outbox.
+- S3 (`s3_patches`): one request at a time.
 - moto logs every error it answers with: only its critical messages are kept.
 """
 
@@ -29,7 +30,7 @@ from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from infra.local import cognito_patches, dynamodb_patches, gateway, lambdas
+from infra.local import cognito_patches, dynamodb_patches, gateway, lambdas, s3_patches
 
 MOTO_VERSION = "5.2.5"
 _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -128,6 +129,7 @@ def install() -> None:
     gateway.install()
     lambdas.install()
     cognito_patches.install()
+    s3_patches.install()
     StepFunctionsParserBackend._get_executions = _executions  # type: ignore[method-assign]
     StepFunctionsParserBackend.send_task_success = _send_task_success  # type: ignore[method-assign]
     StepFunctionsParserBackend.send_task_failure = _send_task_failure  # type: ignore[method-assign]

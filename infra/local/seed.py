@@ -1,4 +1,7 @@
-"""What the local stack begins with: two accounts, their users and sites, and a system account. Refuses to run anywhere else."""
+"""What the local stack begins with: plans and catalogue, two accounts, their users and sites, and a system account.
+
+Refuses to run anywhere else.
+"""
 
 import os
 
@@ -9,8 +12,9 @@ from chalicelib.core.context import Context, Deps
 from chalicelib.core.scope import Scope
 from chalicelib.core.table import Query
 from chalicelib.integration.connections import Connections
+from infra import catalogue
 
-DEMO_CREDITS = 10_000
+DEMO_PLAN = "agency"  # 10 000 credits a month
 EMAILS = ("owner@demo.test", "editor@demo.test", "viewer@demo.test", "owner@other.test", "developer@igny8.test")
 
 
@@ -25,21 +29,25 @@ def seed(deps: Deps) -> bool:
         raise RuntimeError(f"Seeding is for the local stack; this is {deps.config.stage}.")
     if deps.table.get(email_key(EMAILS[-1])) is not None:
         return False
-    demo, _ = create_account(deps, name="Demo", slug="demo", email=EMAILS[0], password=password(), status="active", credits=DEMO_CREDITS)
+    catalogue.install(deps)
+    demo, _ = create_account(deps, name="Demo", slug="demo", email=EMAILS[0], password=password(), status="active", plan=DEMO_PLAN)
     ctx = Context(Scope.worker(demo.id), deps)
     site_id = _site(ctx, "Demo Site", "demo-site")
     Connections(ctx).create({"site_id": site_id, "name": "Static site", "target": "static"})
     for email, role in ((EMAILS[1], "editor"), (EMAILS[2], "viewer")):
         create_user(ctx, email=email, password=password(), role=role, sites=[site_id])
-    other, _ = create_account(deps, name="Other", slug="other", email=EMAILS[3], password=password(), status="active", credits=DEMO_CREDITS)
+    other, _ = create_account(deps, name="Other", slug="other", email=EMAILS[3], password=password(), status="active", plan=DEMO_PLAN)
     _site(Context(Scope.worker(other.id), deps), "Other Site", "other-site")
-    create_account(deps, name="IGNY8", slug="igny8", email=EMAILS[4], password=password(), role="developer", status="active", system=True)
+    operator = password()
+    create_account(
+        deps, name="IGNY8", slug="igny8", email=EMAILS[4], password=operator, role="developer", status="active", plan="system", system=True
+    )
     return True
 
 
 def _site(ctx: Context, name: str, slug: str) -> str:
-    site = Sites(ctx).create({"name": name, "slug": slug})
-    Sectors(ctx).create({"site_id": site.id, "name": "General", "slug": "general"})
+    site = Sites(ctx).create({"name": name, "slug": slug, "industry": catalogue.FIRST_INDUSTRY.lower()})
+    Sectors(ctx).create({"site_id": site.id, "name": "General", "slug": "general", "industry_sector": catalogue.FIRST_SECTOR_ID})
     return site.id
 
 

@@ -85,8 +85,10 @@ class WatchedClient:
                 raise _error("ProvisionedThroughputExceededException", operation)
             if fault == "conflict" and operation in WRITES:
                 actions = request.get("TransactItems")
-                reasons = [{"Code": "TransactionConflict"}] + [{"Code": "None"}] * (len(actions or [0]) - 1)
-                raise _error("TransactionCanceledException" if actions else "TransactionConflictException", operation, CancellationReasons=reasons)
+                if actions is None:
+                    raise _error("TransactionConflictException", operation)
+                reasons = [{"Code": "TransactionConflict"}, *([{"Code": "None"}] * (len(actions) - 1))]
+                raise _error("TransactionCanceledException", operation, CancellationReasons=reasons)
             self.writes += operation in WRITES
             answer = call(**request)
             if fault == "reply lost":

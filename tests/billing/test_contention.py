@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from chalicelib.billing.audit import audit_account
@@ -10,7 +11,7 @@ from chalicelib.billing.credits import Ledger
 from chalicelib.billing.entries import Balance
 from chalicelib.core.errors import OutOfCredits
 from chalicelib.core.table import put_new
-from tests.billing.conftest import SetClock
+from tests.fakes import FixedClock
 
 WORKERS = 50
 IDEA: dict[str, Any] = {"operation_type": "idea"}
@@ -32,26 +33,26 @@ def at_once(jobs: Iterable[Callable[[], Any]]) -> list[Any]:
         return list(pool.map(run, jobs))
 
 
-def test_fifty_commits_at_once(ledger: Ledger, clock: SetClock) -> None:
+def test_fifty_commits_at_once(ledger: Ledger, clock: FixedClock) -> None:
     shared = Ledger(ledger.table, ledger.tenant, clock)
     shared.grant("more", 400)
     ops = [f"op{n}" for n in range(WORKERS)]
-    at_once([lambda op=op: shared.reserve(op, 10, details=IDEA) for op in ops])  # type: ignore[misc]
+    at_once(partial(shared.reserve, op, 10, details=IDEA) for op in ops)
     assert shared.balance() == Balance(500, 500, 0)
     saved = [put_new((f"{ledger.tenant}#X", op), {}) for op in ops]
-    at_once([lambda op=op, w=w: shared.commit(op, 3, [w], result={}, usage={}) for op, w in zip(ops, saved, strict=True)])  # type: ignore[misc]
+    at_once(partial(shared.commit, op, 3, [write], result={}, usage={}) for op, write in zip(ops, saved, strict=True))
     assert shared.balance() == Balance(350, 0, 350)
     assert audit_account(ledger.table, ledger.tenant, at_rest=True) == []
 
 
-def test_fifty_workers_want_the_credits_of_ten(ledger: Ledger, clock: SetClock) -> None:
+def test_fifty_workers_want_the_credits_of_ten(ledger: Ledger, clock: FixedClock) -> None:
     shared = Ledger(ledger.table, ledger.tenant, clock)
-    outcomes = at_once([lambda n=n: shared.reserve(f"op{n}", 10, details=IDEA) for n in range(WORKERS)])  # type: ignore[misc]
+    outcomes = at_once(partial(shared.reserve, f"op{n}", 10, details=IDEA) for n in range(WORKERS))
     assert sum(isinstance(o, OutOfCredits) for o in outcomes) == WORKERS - 10
     assert shared.balance() == Balance(100, 100, 0)
 
 
-def test_ten_deliveries_of_one_operation(ledger: Ledger, clock: SetClock) -> None:
+def test_ten_deliveries_of_one_operation(ledger: Ledger, clock: FixedClock) -> None:
     shared = Ledger(ledger.table, ledger.tenant, clock)
 
     def work(worker: int) -> Any:
@@ -59,7 +60,7 @@ def test_ten_deliveries_of_one_operation(ledger: Ledger, clock: SetClock) -> Non
         write = put_new((f"{ledger.tenant}#X", "op"), {})
         return hold.result if hold.state == "settled" else shared.commit("op", 3, [write], result={"worker": worker}, usage={})
 
-    outcomes = at_once([lambda n=n: work(n) for n in range(10)])  # type: ignore[misc]
+    outcomes = at_once(partial(work, n) for n in range(10))
     assert all(o == outcomes[0] for o in outcomes)
     assert shared.balance() == Balance(97, 0, 97)
     assert audit_account(ledger.table, ledger.tenant, at_rest=True) == []

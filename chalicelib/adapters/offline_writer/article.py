@@ -32,8 +32,9 @@ def _written(facts: dict[str, Any], seed: str, keywords: list[Phrase], asked: in
     primary = keywords[0]
     subject = in_text(plain((facts.get("cluster") or {}).get("name"))) or primary.topic
     siblings = sorted({k["keyword"] for k in facts.get("cluster_keywords", ())} | {primary.keyword})
-    pen = Pen(seed, subject, siblings.index(primary.keyword) / len(siblings), {})
-    writer = Writer(pen, facts, keywords, subject, domain_of(primary.shown, [k.shown for k in keywords], subject), brevity)
+    domain = domain_of(primary.shown, [k.shown for k in keywords], subject)
+    pen = Pen(seed, subject, siblings.index(primary.keyword) / len(siblings), {}, domain)
+    writer = Writer(pen, facts, keywords, subject, domain, brevity)
     sections = _outline(facts, keywords, asked, pen, seed)
     writer.open_with_intro()
     for purpose, heading, keyword in sections:
@@ -99,7 +100,8 @@ def meta_title(title: str, primary: Phrase) -> str:
 def meta_description(primary: Phrase, pen: Pen) -> str:
     """120 to 155 characters with the primary keyword."""
     says_all = all(word[:4] in primary.topic.casefold() for word in primary.shown.casefold().split() if len(word) > 3)
-    about = primary.topic if says_all else f"\u201c{primary.shown}\u201d"
+    about = primary.topic if says_all and not primary.asks else f"\u201c{primary.heading}\u201d"
+    about = primary.shown if primary.sides else about
     templates = [pen.draw("meta"), pen.draw("meta"), pen.draw("meta")]
     tries = [capitalised(pen.write(template, meta=shortened(about, 66))) for _ in range(14) for template in templates]
     fitting = [text for text in tries if 120 <= len(text) <= 155]

@@ -22,7 +22,7 @@ PRIORITY = {
     "instructions": 2,
     "phrase": 1,
 }
-LONGEST_TITLE = 72
+SHORTEST_TITLE, LONGEST_TITLE = 5, 72
 
 
 def plan_ideas(facts: dict[str, Any], seed: str) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _points(purpose: str, pen: Pen) -> list[str]:
 
 def make_title(primary: Phrase, pen: Pen, taken: set[str]) -> str:
     """A natural title around the keyword that is not taken; a number is added only when every form is."""
-    base = primary.title
+    base = primary.title if len(primary.title) >= SHORTEST_TITLE else f"About {primary.quoted}"
     kind = primary.kind
     if kind == "how_to" and not primary.heading.lower().startswith("how to"):
         kind = "phrase"

@@ -127,7 +127,7 @@ def compose(
     main = main or (next((p for p, _ in told if p != "keyword"), "") if primary.kind not in {"question", "definition"} else "")
     for purpose, keyword in told:
         heading = keyword_heading(keyword, pen, main=keyword is primary) if keyword else _unused(f"heading/{purpose}", used, pen)
-        named = f"{heading.rstrip('?')}: {primary.shown}"
+        named = f"{heading.rstrip('?')}: {primary.heading[0].lower() + primary.heading[1:] if primary.kind == 'how_to' else primary.shown}"
         if (purpose == main and keyword is None and len(named) <= LONGEST_HEADING) or _key(heading) in used:
             heading = named if keyword is None else f"{heading.rstrip('?')}: the details"
         used.add(_key(heading))
@@ -152,7 +152,7 @@ def keyword_heading(keyword: Phrase, pen: Pen, *, main: bool = False) -> str:
         return keyword.heading
     bank = f"heading/kw-{keyword.kind}" if keyword.kind in {"best", "review", "cost", "comparison"} else "heading/kw-phrase"
     shown = keyword.shown if len(keyword.shown) <= LONGEST_HEADING else keyword.heading
-    return capitalised(pen.write(pen.random.choice(list(variants(bank))), kw=shown))
+    return capitalised(pen.write(pen.random.choice(list(variants(bank))), kw=shown, np=keyword.topic))
 
 
 @lru_cache(maxsize=1)

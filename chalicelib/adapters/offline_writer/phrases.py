@@ -56,6 +56,16 @@ def variants(name: str) -> Iterator[str]:
                 pending += [template[: match.start()] + choice + template[match.end() :] for choice in match.group(1).split("|")]
 
 
+def templates(bank: str, domain: str) -> list[str]:
+    """The lines of a bank (none when there is no such bank) without those tagged `@name` for other domains. domain: one or more names."""
+    found = []
+    for line in banks().get(bank, ()):
+        tags = re.match(r"(?:@[a-z]+ )+", line)
+        if tags is None or set(tags.group(0).replace("@", "").split()) & set(domain.split()):
+            found.append(line[tags.end() :] if tags else line)
+    return found
+
+
 def seeded(*parts: str) -> random.Random:
     """A generator that gives the same numbers for the same parts, in every process."""
     return random.Random(int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:8]))
@@ -80,18 +90,18 @@ class Pen:
     """Draws templates for one article and writes them out.
 
     seed: what makes the article itself; family: what it shares with its sisters (the cluster); place: 0 to 1, where among them it
-    stands. slots: what `<name>` becomes, a text or a function that gives the next text.
+    stands. slots: what `<name>` becomes, a text or a function that gives the next text. domain: see `templates`.
     """
 
-    def __init__(self, seed: str, family: str, place: float, slots: Mapping[str, Slot]) -> None:
+    def __init__(self, seed: str, family: str, place: float, slots: Mapping[str, Slot], domain: str = "general") -> None:
         self.random = seeded("article", seed)
         self.slots = dict(slots)
-        self._family, self._place = family, place
+        self._family, self._place, self._domain = family, place, domain
         self._decks: dict[str, list[str]] = {}
 
     def _deck(self, bank: str) -> list[str]:
         if bank not in self._decks:
-            lines = list(banks().get(bank, ()))
+            lines = templates(bank, self._domain)
             seeded("deck", self._family, bank).shuffle(lines)
             start = int(self._place * len(lines))
             self._decks[bank] = lines[start:] + lines[:start]

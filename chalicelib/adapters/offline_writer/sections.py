@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.adapters.offline_writer.grammar import MARKUP, WORD, Phrase
+from chalicelib.adapters.offline_writer.grammar import MARKUP, WORD, Phrase, shortened
 from chalicelib.adapters.offline_writer.phrases import Pen, banks, capitalised, sentences
 from chalicelib.adapters.offline_writer.subjects import cards, notes, option_names
 
@@ -36,6 +36,7 @@ SPARE = (
 )
 SILENT = ("intro", "close", "faq")  # sections that do not grow
 ENGLISH = ("", "en", "eng", "english")
+LONGEST_IN_QUESTION = 44  # characters of a topic
 SHORT_PARAGRAPH = 42  # words; a shorter one may be continued
 
 
@@ -70,7 +71,8 @@ class Writer:
     """Holds an article while it is written. keywords: the primary first. brevity: 0 for full size to 3 for as short as it can be."""
 
     def __init__(self, pen: Pen, facts: dict[str, Any], keywords: list[Phrase], subject: str, domain: str, brevity: int) -> None:
-        self.pen, self.facts, self.keywords, self.subject, self.domain, self.brevity = pen, facts, keywords, subject, domain, brevity
+        self.pen, self.facts, self.keywords, self.subject, self.brevity = pen, facts, keywords, subject, brevity
+        self.domain = domain.split()[0]
         self.primary = keywords[0]
         self.sections: list[Section] = []
         self.faq: list[tuple[str, str]] = []
@@ -80,7 +82,7 @@ class Writer:
         self._mentions = 0
         self._points: list[str] = []
         self._noted: set[str] = set()
-        one, many, verb = option_names(domain)
+        one, many, verb = option_names(self.domain)
         audience = plain(facts.get("audience"))
         pen.slots.update(
             topic=self._topic, pair=self.primary.topic, subject=subject, search=self.primary.quoted, option=one, options=many, act=verb,
@@ -97,8 +99,9 @@ class Writer:
         """The primary keyword, but not in every sentence: the subject and a pronoun take turns with it."""
         self._mentions += 1
         turn = self._mentions % 4
+        short = "this question" if self.primary.kind == "question" else self.primary.topic
         if self._mentions <= 2 or turn == 1:
-            return self.primary.topic
+            return self.primary.topic if self._mentions == 1 else short
         return self.subject if turn == 3 else "this"
 
     def _point(self) -> str:
@@ -278,9 +281,11 @@ class Writer:
 
     def _faq(self, section: Section) -> None:
         number = (self.pen.random.randint(3, 5), 3, 3, 2)[self.brevity]
+        special = f"faq/{self.primary.kind}"
+        topic = self._topic if len(self.primary.topic) <= LONGEST_IN_QUESTION else self.subject
         while len(self.faq) < number:
-            special = f"faq/{self.primary.kind}"
-            question, answer = self.pen.pair(special if len(self.faq) == 1 and self.pen.left(special) else "faq")
+            bank = special if len(self.faq) == 1 and self.pen.left(special) else "faq"
+            question, answer = self.pen.pair(bank, topic=topic, pair=shortened(self.primary.topic, LONGEST_IN_QUESTION))
             if question.casefold() not in {q.casefold() for q, _ in self.faq}:
                 self.faq.append((question, answer))
                 block = f"<h3>{escaped(question)}</h3>\n<p>{escaped(answer)}</p>"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
-from chalicelib.adapters.offline_writer.phrases import banks, words
+from chalicelib.adapters.offline_writer.phrases import banks, templates, words
 
 DOMAINS = ("care", "subscription", "finance", "software", "health", "service", "skill", "food", "product")
 
@@ -19,19 +19,25 @@ class Card:
 
 
 def domain_of(primary: str, others: Iterable[str] = (), about: str = "") -> str:
-    """The domain whose words occur most, the primary keyword counting five times; `general` when none does."""
+    """The domain whose words occur most, the primary keyword counting five times; `general` when none does.
+
+    A product that runs on power is `product device`: the domain's name and a tag.
+    """
     scores: dict[str, float] = {}
     for text, weight in [(primary, 5.0), (about, 2.0), *((o, 1.0) for o in others)]:
         found = _words(text)
         for domain in DOMAINS:
             scores[domain] = scores.get(domain, 0.0) + weight * len(found & words(f"words/{domain}"))
     best = max(DOMAINS, key=lambda d: (scores[d], -DOMAINS.index(d)))
-    return best if scores[best] > 0 else "general"
+    if scores[best] == 0:
+        return "general"
+    powered = best == "product" and (_words(primary) | _words(about)) & words("powered")
+    return "product device" if powered else best
 
 
 def cards(domain: str, random: Random) -> list[Card]:
     """All points to compare of a domain, in an order of the article's own."""
-    found = [Card(*line.split(" :: ")) for line in banks()[f"card/{domain}"]]
+    found = [Card(*line.split(" :: ")) for line in templates(f"card/{domain.split()[0]}", domain)]
     random.shuffle(found)
     return found
 

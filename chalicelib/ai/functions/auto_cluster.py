@@ -65,7 +65,9 @@ def load(ctx: Context, sector_id: str, options: Options, embed: Embed) -> Loaded
 
 
 def _clusters(ctx: Context, sector_id: str) -> list[Cluster]:
-    repository, out, starts = ctx.repository(CLUSTER), [], {}
+    repository = ctx.repository(CLUSTER)
+    out: list[Cluster] = []
+    starts: dict[str, Any] = {}
     while True:
         page = repository.page(ListRequest([sector_id], ordering="created_at", page_size=100, starts=starts))
         out += [c for c in repository.records(page.rows) if not c.disabled]

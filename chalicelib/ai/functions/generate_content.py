@@ -14,7 +14,8 @@ from chalicelib.planner.ideas import IDEA
 from chalicelib.planner.keywords import Keywords
 from chalicelib.writer.checks import check_article
 from chalicelib.writer.content import CONTENT, Content, Contents, body_write
-from chalicelib.writer.html import clean_html, word_count
+from chalicelib.writer.html import normalize_content, word_count
+from chalicelib.writer.likeness import sketch_write, sketches
 from chalicelib.writer.tasks import TASK
 
 LINKS = 5
@@ -60,9 +61,9 @@ def _links(ctx: Context, cluster_id: str, sector_id: str) -> list[dict[str, str]
 def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
     """The article under the task's own id, so that a task cannot have two."""
     task, idea, facts = loaded.state["task"], loaded.state["idea"], loaded.facts
-    html = clean_html(answer.html)
+    html = normalize_content(answer.html)
     check = check_article(
-        html,
+        answer.html,  # as it came: what is unsafe or misplaced in it is gone from what is stored
         title=answer.title,
         primary_keyword=facts["primary_keyword"],
         keywords=facts["keywords"],
@@ -71,6 +72,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
         meta_description=answer.meta_description,
         images=(),
         language=facts["language"],
+        others=sketches(ctx, task.sector_id),
     )
     contents, tasks, ideas = ctx.repository(CONTENT), ctx.repository(TASK), ctx.repository(IDEA)
     tail = task.id.partition("-")[2]
@@ -103,6 +105,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
     writes: list[Write] = [
         *contents.creating(content),
         body_write(ctx, content.id, 1, html, provenance=provenance.as_json(), created_at=content.created_at),
+        sketch_write(ctx, content.id, html, content.language),
     ]
     writes += tasks.changing(task, done)
     if idea is not None:

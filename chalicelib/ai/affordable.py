@@ -1,0 +1,25 @@
+"""Says before anything is queued whether the account can pay for it; the reservation of the work itself decides in the end."""
+
+from collections.abc import Iterable
+
+from chalicelib.billing.credits import Ledger
+from chalicelib.billing.prices import price_of
+from chalicelib.core.context import Context
+from chalicelib.core.errors import OutOfCredits
+from chalicelib.system.settings import provider_for
+
+
+def cost(ctx: Context, operation: str, units: Iterable[int]) -> int:
+    """Credits for several calls of an operation; units: of each call (keywords, ideas, words, contents, images)."""
+    rule = price_of(operation, own_key=provider_for(ctx, "image" if operation == "image" else "text").own_key)
+    return sum(rule.charge(n) for n in units)
+
+
+def need_credits(ctx: Context, operation: str, units: Iterable[int]) -> int:
+    """The credits that the work will take. Raises: OutOfCredits."""
+    required = cost(ctx, operation, units)
+    if required:
+        available = Ledger(ctx.deps.table, ctx.tenant, ctx.deps.clock).balance().available
+        if available < required:
+            raise OutOfCredits(required, available)
+    return required

@@ -1,0 +1,5 @@
+"""HTTP of everything that asks a model: planning, writing, drawing."""
+
+from chalicelib.ai import planner_routes
+
+ROUTERS = (planner_routes.router,)

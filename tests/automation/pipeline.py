@@ -1,0 +1,248 @@
+"""The whole pipeline in this process for tests: the generated machine on the local stack, a world that follows a script, and what a
+test asks afterwards: the path an execution took, what is in the table, and whether the ledger adds up."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import boto3
+from moto.awslambda_simple.models import lambda_simple_backends
+
+from chalicelib import deps as wiring
+from chalicelib.adapters.offline_image import OfflineImageModel
+from chalicelib.adapters.offline_text import OfflineTextModel
+from chalicelib.auth.onboarding import create_account
+from chalicelib.auth.sites import Sectors, Sites
+from chalicelib.automation import control
+from chalicelib.automation.runs import Run, Runs
+from chalicelib.automation.schedule import save_config
+from chalicelib.billing.audit import audit_account
+from chalicelib.billing.credits import Ledger
+from chalicelib.core.context import Context, Deps
+from chalicelib.core.ids import random_id
+from chalicelib.core.scope import Scope
+from chalicelib.core.table import Query
+from chalicelib.integration.connections import Connections
+from chalicelib.planner.keyword_identity import keyword_id
+from chalicelib.planner.keywords import KEYWORD
+from chalicelib.writer.content import CONTENT, Content
+from chalicelib.writer.images import IMAGE, Image
+from infra.build import template
+from infra.local.lambdas import invoker
+from infra.local.pace import hurried
+from infra.local.stack import LocalStack
+from infra.local.template import ACCOUNT, REGION
+from tests.automation.faults import (
+    ByFirstWord,
+    MovableClock,
+    Script,
+    ScriptedImages,
+    ScriptedSite,
+    ScriptedTable,
+    ScriptedText,
+    ScriptedWorkflow,
+    mortal,
+)
+
+LIMIT_SECONDS = 40
+# Two clusters of four keywords: two ideas, two articles of two pictures each.
+KEYWORDS = ("espresso machine", "espresso beans", "espresso grinder", "espresso cups") + (
+    "tea kettle", "tea pot", "tea leaves", "tea cups",
+)  # fmt: skip
+_TEMPLATE: list[dict[str, Any]] = []
+
+
+@dataclass
+class World:
+    """The stack, its dependencies, and the script that everything outside follows."""
+
+    stack: LocalStack
+    deps: Deps
+    script: Script
+    clock: MovableClock
+    site: ScriptedSite
+
+    def account(self, keywords: tuple[str, ...] = KEYWORDS, *, credits: int = 5_000, **config: Any) -> "Account":
+        """A new account with a site, a target to publish to and these keywords. config: automation settings; default: publish all."""
+        name = random_id(8)
+        made, _ = create_account(
+            self.deps, name=name, slug=f"a{name}", email=f"{name}@test.test", password="Demo-pass-1!", status="active", plan="agency"
+        )
+        ctx = Context(Scope.worker(made.id), self.deps)
+        site = Sites(ctx).create({"name": "A Site", "slug": "a-site"})
+        sector = Sectors(ctx).create({"site_id": site.id, "name": "General", "slug": "general"})
+        Connections(ctx).create({"site_id": site.id, "name": "Static site", "target": "static"})
+        account = Account(self, ctx, site.id, sector.id)
+        account.credit(credits)
+        account.add(*keywords)
+        account.configure(**{"publish_mode": "auto", "between_stage_delay_seconds": 0, **config})
+        return account
+
+    def work(self, until: Any = None) -> None:
+        """Work everything off: executions, messages, and messages that wait for their next delivery. until: stop when it is true."""
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while not (until and until()):
+            if self.stack.pollers.poll_once():
+                continue
+            if not self.stack.running_executions() and not invoker.running:
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"still running: {self.stack.running_executions()}")
+            self.stack.make_visible()
+            time.sleep(0.002)
+
+    def dead_letters(self, queue: str) -> list[dict[str, Any]]:
+        """The messages in a queue's dead letters, which are taken out. queue: Images or Publish."""
+        sqs, url, found = boto3.client("sqs"), self.stack.stack.physical_id(f"{queue}DeadLetters"), []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+
+@dataclass
+class Account:
+    """One tenant's site with one sector, and its runs."""
+
+    world: World
+    ctx: Context
+    site: str
+    sector: str
+
+    # -- before
+    def add(self, *keywords: str) -> None:
+        keys = self.ctx.repository(KEYWORD)
+        for text in keywords:
+            keys.create(keys.new(self.sector, keyword_id(text, None, ""), keyword=text, volume_override=100, difficulty_override=10))
+
+    def configure(self, **settings: Any) -> None:
+        save_config(self.ctx, self.site, settings)
+
+    def credit(self, available: int) -> None:
+        """Set the credits that are available, by an adjustment."""
+        ledger = self.ledger
+        if change := available - ledger.balance().available:
+            ledger.grant(f"set-{random_id(6)}", change, kind="adjustment")
+
+    # -- a run
+    def start(self, **options: Any) -> Run:
+        return control.start(self.ctx, self.site, **options)
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        """Start a run and work until nothing moves. Returns it as shown."""
+        run = self.start(**options)
+        self.world.work()
+        return self.shown(run.id)
+
+    def shown(self, run_id: str) -> dict[str, Any]:
+        return self.runs.shown(self.runs.get(run_id))
+
+    @property
+    def runs(self) -> Runs:
+        return Runs(self.ctx)
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.ctx.deps.table, self.ctx.tenant, self.ctx.deps.clock)
+
+    # -- after
+    def path(self, run_id: str, attempt: int = 1) -> list[str]:
+        """Names of the states an execution of the run entered, in order."""
+        return [e["stateEnteredEventDetails"]["name"] for e in self.history(run_id, attempt) if "stateEnteredEventDetails" in e]
+
+    def history(self, run_id: str, attempt: int = 1) -> list[dict[str, Any]]:
+        client, token, found = boto3.client("stepfunctions"), {}, []
+        machine = self.ctx.deps.config.state_machine_arn.replace(":stateMachine:", ":execution:")
+        for _ in range(100):
+            page = client.get_execution_history(executionArn=f"{machine}:{self.ctx.tenant}-{run_id}-{attempt}", maxResults=1000, **token)
+            found += page["events"]
+            if "nextToken" not in page:
+                return found
+            token = {"nextToken": page["nextToken"]}
+        raise AssertionError("a history of more than 100,000 events")
+
+    def ended(self, run_id: str, attempt: int = 1) -> str:
+        """How an execution of the run ended, for Step Functions."""
+        return str(self.history(run_id, attempt)[-1]["type"])
+
+    def log(self, run_id: str) -> list[str]:
+        """The run's log, oldest first."""
+        return [line["message"] for line in reversed(self.runs.logs(run_id))]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """Every stored object of the account's sector of one kind: keyword, cluster, idea, task, content, image."""
+        letter = {"keyword": "K", "cluster": "C", "idea": "I", "task": "T", "content": "P", "image": "M"}[kind]
+        return self.ctx.deps.table.query_all(Query(f"{self.ctx.tenant}#{self.sector}#{letter}", index="byC", hash_name="lp"))
+
+    def contents(self) -> list[Content]:
+        return [CONTENT.from_item(i) for i in self.of("content")]
+
+    def images(self) -> list[Image]:
+        return [IMAGE.from_item(i) for i in self.of("image")]
+
+    def published(self) -> list[str]:
+        """Ids of the account's contents that are on the target, each as often as a post was created for it."""
+        return [i for i in self.world.site.created if i in {c.id for c in self.contents()}]
+
+    def sound(self, *, charged: int | None = None) -> None:
+        """Whatever went wrong: the ledger adds up, nothing is reserved, nothing is there twice, and the runs' figures are what the
+        ledger charged. charged: credits taken in all."""
+        assert audit_account(self.ctx.deps.table, self.ctx.tenant, at_rest=True) == []
+        assert self.ledger.balance().reserved == 0
+        usage = Query(f"{self.ctx.tenant}#B", condition="begins_with(sk, :h)", values={":h": "H#"}, consistent=True)
+        used: Counter[str] = Counter()
+        for item in self.ctx.deps.table.query_all(usage):
+            used[json.loads(item["facts"])["run_id"]] += item["used"]
+        for run in self.runs.repository.under((f"{self.ctx.tenant}#{self.site}#R", "")):
+            assert self.shown(run.id)["credits"] == used[run.id], (run.status, run.reason, self.log(run.id))
+            used.pop(run.id)
+        assert not +used
+        if charged is not None:
+            assert sum(used.values()) == charged
+        ideas, tasks, contents, images = (self.of(kind) for kind in ("idea", "task", "content", "image"))
+        assert all(n == 1 for n in Counter(t["idea"] for t in tasks).values())
+        assert {t["idea"] for t in tasks} <= {i["id"] for i in ideas}
+        assert all(n == 1 for n in Counter(c["task"] for c in contents).values())
+        assert all(n == 1 for n in Counter((i["content"], i["image_type"], i["position"]) for i in images).values())
+        assert all(n == 1 for n in Counter(i["primary_keyword"] for i in ideas).values())
+        posts = self.published()
+        assert len(posts) == len(set(posts))
+        for content in self.contents():
+            assert (content.status == "published") <= (content.id in posts)
+            assert content.images_open == sum(i.status == "pending" for i in self.images() if i.content == content.id)
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    """The seeded local stack with scripted outside. One at a time in a process."""
+    if not _TEMPLATE:
+        _TEMPLATE.append(template("local"))
+    with LocalStack(_TEMPLATE[0]) as stack, hurried():
+        wiring.use(None)
+        real, script = wiring.current(), Script()
+        clock, site = MovableClock(real.clock), ScriptedSite(script)
+        images = ScriptedImages(OfflineImageModel(), script)
+        deps = replace(
+            real,
+            table=ScriptedTable(real.table, "table", script),
+            ops=ScriptedTable(real.ops, "ops", script),
+            clock=clock,
+            workflow=ScriptedWorkflow(real.workflow, script),
+            text=lambda choice: ScriptedText(OfflineTextModel(), script),
+            image=lambda choice: images,
+            embedder=lambda choice: ByFirstWord(),
+            publisher=lambda tenant, name, connection: site,
+        )
+        for function in stack.stack.functions:
+            handler = invoker.handler(lambda_simple_backends[ACCOUNT][REGION].get_function(function))
+            invoker._handlers[function] = mortal(handler)
+        wiring.use(deps)
+        try:
+            yield World(stack, deps, script, clock, site)
+        finally:
+            wiring.use(None)
