@@ -64,6 +64,7 @@ architecture: $(STAMP)
 drift: $(STAMP) # generated files equal what generates them
 	@$(PY) -m infra.build asl --check
 	@$(PY) -m infra.build policies --check
+	@$(PY) -m infra.build openapi --check
 
 format: $(STAMP) ## let ruff fix and format the code
 	@$(PY) -m ruff check --fix-only --quiet .

@@ -61,7 +61,7 @@ def build(config: Config) -> Deps:
         user_pool=CognitoUserPool(
             client("cognito-idp", region), region, config.user_pool_id, config.user_pool_client_id, config.local_jwks
         ),
-        cursors=Cursors(_signing_key(config)),
+        cursors=Cursors(lambda: _signing_key(config)),
         text=lambda choice: text_model(config, choice),
         image=lambda choice: image_model(config, choice),
         embedder=lambda choice: embedder(config, choice),

@@ -21,11 +21,13 @@ from chalice.package import SAMTemplateGenerator, TemplateDeepMerger
 from chalice.policy import AppPolicyGenerator
 from chalice.utils import OSUtils, serialize_to_json
 
+from chalicelib.core.openapi import document
 from infra import derive
 from infra.derive import ROOT, BuildError, Json
 
 CODE_URI = "./deployment.zip"
 POLICIES = ROOT / ".chalice"
+OPENAPI = ROOT / "docs" / "openapi.json"
 
 
 class _NoZip(BaseDeployStep):
@@ -103,6 +105,13 @@ def state_machine() -> str:
     return json.dumps(definition(), indent=2) + "\n"
 
 
+def openapi() -> str:
+    """Text of docs/openapi.json, generated from the app's routes."""
+    from app import routes
+
+    return json.dumps(document(routes), indent=1, ensure_ascii=False) + "\n"
+
+
 def policy_files() -> dict[Path, str]:
     """Path -> text of every .chalice/policy-<function>.json, generated from infra/permissions.yaml."""
     return {
@@ -141,7 +150,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--stage", default="local" if name == "template" else "dev")
         if name == "package":
             command.add_argument("--out", type=Path, default=ROOT / "build" / "deploy")
-    for name, text in (("asl", "write infra/state_machine.asl.json"), ("policies", "write .chalice/policy-*.json")):
+    for name, text in (
+        ("asl", "write infra/state_machine.asl.json"),
+        ("policies", "write .chalice/policy-*.json"),
+        ("openapi", "write docs/openapi.json"),
+    ):
         commands.add_parser(name, help=text).add_argument("--check", action="store_true", help="compare, write nothing")
     return parser
 
@@ -152,6 +165,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "asl":
             return _generate({derive.DEFINITION: state_machine()}, check=options.check, command="python -m infra.build asl")
+        if options.command == "openapi":
+            return _generate({OPENAPI: openapi()}, check=options.check, command="python -m infra.build openapi")
         if options.command == "policies":
             return _generate(policy_files(), check=options.check, command="python -m infra.build policies")
         if options.command == "package":

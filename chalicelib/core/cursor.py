@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from typing import Any
 
 from chalicelib.core.errors import ValidationFailed
@@ -12,12 +13,14 @@ _SIGNATURE_BYTES = 16
 
 
 class Cursors:
-    """key: the deployment's signing secret."""
+    """key: the deployment's signing secret, or what fetches it; it is fetched with the first cursor, since most functions need none."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes | Callable[[], bytes]) -> None:
         self._key = key
 
     def _sign(self, data: bytes) -> bytes:
+        if not isinstance(self._key, bytes):
+            self._key = self._key()
         return hmac.new(self._key, data, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
 
     def encode(self, place: dict[str, Any], bound_to: str) -> str:

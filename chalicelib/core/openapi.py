@@ -40,6 +40,7 @@ class _Document:
     def __init__(self, routes: list[Route], server: str) -> None:
         self.routes, self.server = routes, server
         self.errors = ErrorResponses()
+        self.shown: dict[str, Json] = {}
         self.schemas, self.components = schemas_of(self._types())
         self.examples = Examples(self.components)
 
@@ -76,6 +77,7 @@ class _Document:
                 },
                 "parameters": _PARAMETERS,
                 "headers": _HEADERS,
+                "examples": dict(sorted(self.shown.items())),
                 "responses": dict(sorted(self.errors.components.items())),
                 "schemas": {**self.components, "Error": ERROR_SCHEMA, "ListEnvelope": _LIST_SCHEMA},
             },
@@ -177,14 +179,21 @@ class _Document:
             return {**out, "content": {route.produces: {"schema": {"type": "string"}}}}
         key = f"{route.operation_id} answer"
         schema = self.schemas.get(key, {"type": "object"} if not route.enveloped else {})
-        example = self.examples.value(schema)
         if not route.enveloped:
             return {**out, "content": {JSON: {"schema": schema}}}
-        if route.listed is not None:
-            envelope, shown = _listed(schema), {**_LIST_EXAMPLE, "results": [example], "request_id": REQUEST_ID}
-        else:
-            envelope, shown = _single(schema), {"success": True, "data": example, "request_id": REQUEST_ID}
-        return {**out, "content": {JSON: {"schema": envelope, "example": shown}}}
+        listed = route.listed is not None
+        return {**out, "content": {JSON: {"schema": _listed(schema) if listed else _single(schema), **self._shown(schema, listed=listed)}}}
+
+    def _shown(self, schema: Schema, *, listed: bool) -> Json:
+        """The example of an answer; those of one component are written down once."""
+        example = self.examples.value(schema)
+        envelope = {**_LIST_EXAMPLE, "results": [example]} if listed else {"success": True, "data": example}
+        envelope["request_id"] = REQUEST_ID
+        if "$ref" not in schema:
+            return {"example": envelope}
+        name = schema["$ref"].rpartition("/")[2] + ("List" if listed else "")
+        self.shown[name] = {"value": envelope}
+        return {"examples": {name: {"$ref": f"#/components/examples/{name}"}}}
 
 
 def _description(route: Route, original: Route) -> str:

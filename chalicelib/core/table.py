@@ -269,7 +269,7 @@ class Table:
 
     # -- one place for transport errors
     def _call(self, operation: str, **ask: Any) -> dict[str, Any]:
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
         for attempt in range(_TRIES):
             try:
@@ -286,6 +286,8 @@ class Table:
                     raise TooLarge("The object is too large to be stored.") from None
                 if code not in _BUSY:
                     raise
+            except ParamValidationError:
+                raise  # a mistake of ours: asking again cannot help
             except BotoCoreError as error:
                 raise TableBusy(f"The database does not answer ({type(error).__name__}).") from error
             self._pause(attempt)

@@ -165,7 +165,8 @@ def refusal(status: int, code: str, message: str, headers: dict[str, str] | None
     """An error of the gateway itself in the API's envelope. In AWS the template's gateway responses give it this form, and let pages of
     every origin read it, since they say nothing of anybody."""
     body = {"success": False, "error": {"code": code, "message": message}, "request_id": str(uuid.uuid4())}
-    return status, [("Content-Type", "application/json"), ("Access-Control-Allow-Origin", "*"), *(headers or {}).items()], json.dumps(body).encode()
+    sent = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*", **(headers or {})}
+    return status, list(sent.items()), json.dumps(body).encode()
 
 
 class ApiServer:

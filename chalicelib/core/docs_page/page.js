@@ -143,7 +143,7 @@ function answersOf(operation) {
         box.append(el("p", { class: "type" }, mime));
         const fields = tree(media.schema);
         if (fields) box.append(fields);
-        const examples = media.examples ? Object.values(media.examples).map((e) => e.value) : media.example === undefined ? [] : [media.example];
+        const examples = media.examples ? Object.values(media.examples).map((e) => resolve(e).value) : media.example === undefined ? [] : [media.example];
         box.append(...examples.map(pretty));
       }
     };

@@ -1,0 +1,122 @@
+"""Tenancy over every place of every route where an id may stand, made from the declarations: a foreign id is an unknown id.
+
+For each place the other tenant's objects of every kind are named in turn. The answer must be what an id answers that names nothing, must
+not hold a word of the other tenant's data, and must leave that data as it was.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chalicelib.core.ids import ALPHABET
+from tests.auth.conftest import World
+from tests.auth.objects import Ids, populate, request
+from tests.auth.routes import ROUTES, Slot, name_of, slots
+
+SECRET = "betasecret"
+SLOTS = slots()
+
+
+@dataclass(frozen=True)
+class Both:
+    """mine: objects of the asking tenant; theirs: of the other one, kind -> id."""
+
+    mine: Ids
+    theirs: Ids
+
+
+@pytest.fixture(scope="module")
+def both(world: World) -> Both:
+    mine, theirs = populate(world, world.a, "alphaword"), populate(world, world.b, SECRET)
+    owned = set(mine.values())
+    return Both(mine, {kind: i for kind, i in theirs.items() if i not in owned})
+
+
+def unknown(public_id: str) -> str:
+    """An id of the same form that names nothing."""
+    turned = {c: ALPHABET[(n + 7) % len(ALPHABET)] for n, c in enumerate(ALPHABET)}
+    return "".join(turned.get(c, c) for c in public_id)
+
+
+def stored(world: World, tenant: str) -> dict[tuple[str, str], Any]:
+    return {(i["pk"], i["sk"]): i for i in world.deps.table.scan_all() if i["pk"].startswith(tenant)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def untouched(world: World, both: Both) -> Iterator[None]:
+    """Whatever is asked below, the other tenant's data stays."""
+    before = stored(world, world.b.id)
+    yield
+    assert stored(world, world.b.id) == before
+
+
+@pytest.mark.parametrize("slot", SLOTS, ids=str)
+def test_a_foreign_id_is_an_unknown_id(world: World, both: Both, slot: Slot) -> None:
+    role = "owner" if slot.route.role in ("viewer", "editor", "admin", "owner") else "developer"
+    api = world.api(world.a) if role == "owner" else None
+    if api is None:
+        pytest.skip("only operators call this, and they cross accounts by right")
+    for kind, foreign in both.theirs.items():
+        replies = []
+        for value in (foreign, unknown(foreign)):
+            path, body = request(slot, both.mine, value, "text")
+            reply = api.ask(slot.route.method, path, body)
+            replies.append((reply.status, _plain(reply.body, value)))
+        assert replies[0] == replies[1], kind
+        status, text = replies[0]
+        assert status < 500, (kind, text)
+        assert SECRET not in text, kind
+        if slot.where in ("path", "query"):
+            assert status in ((404, 400) if slot.where == "query" else (404,)), (kind, text)
+        elif not slot.listed:
+            assert status in (400, 404), (kind, text)
+
+
+def _plain(body: dict[str, Any], value: str) -> str:
+    """The answer without what differs between any two requests."""
+    kept = {k: v for k, v in body.items() if k != "request_id"}
+    return str(kept).replace(value, "<id>")
+
+
+LISTS = [r for r in ROUTES if r.listed is not None and r.role != "developer"]
+
+
+@pytest.mark.parametrize("route", LISTS, ids=name_of)
+def test_lists_hold_nothing_of_others(world: World, both: Both, route: Any) -> None:
+    reply = world.api(world.a).get(f"{route.path}?page_size=100")
+    assert reply.status == 200 and SECRET not in str(reply.body)
+    assert not {r["id"] for r in reply.body["results"]} & set(both.theirs.values())
+
+
+@pytest.mark.parametrize("route", LISTS, ids=name_of)
+def test_a_foreign_cursor_is_400(world: World, both: Both, route: Any) -> None:
+    theirs = world.api(world.b).get(f"{route.path}?page_size=1").body
+    if not theirs["next"]:
+        pytest.skip("too short a list for a cursor")
+    cursor = theirs["next"].partition("cursor=")[2].partition("&")[0]
+    assert world.api(world.b).get(f"{route.path}?page_size=1&cursor={cursor}").status == 200
+    reply = world.api(world.a).get(f"{route.path}?page_size=1&cursor={cursor}")
+    assert (reply.status, list(reply.body["error"]["fields"])) == (400, ["cursor"])
+
+
+UNGRANTED = [s for s in SLOTS if s.route.role in ("viewer", "editor") and s.where == "path"]
+
+
+@pytest.mark.parametrize("slot", UNGRANTED, ids=str)
+def test_without_a_grant_an_editor_knows_of_no_object_of_the_site(world: World, both: Both, slot: Slot) -> None:
+    """Objects of a site: those whose id begins with the site's."""
+    editor = world.api(world.a, "editor")
+    person, site = world.a.users["editor"][0], world.a.site_id
+    grant = f"auth/site-access/{person}-{site}"
+    if world.api(world.a).get(grant).status == 200:
+        world.api(world.a).delete(grant)
+    try:
+        for kind, own in both.mine.items():
+            if not own.startswith(site):
+                continue
+            path, body = request(slot, both.mine, own, "text")
+            assert editor.ask(slot.route.method, path, body).status == 404, kind
+    finally:
+        world.api(world.a).post("auth/site-access", {"user": person, "site_id": site})
