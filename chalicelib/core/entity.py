@@ -245,7 +245,7 @@ class Entity(Generic[M]):
         for name in sorted(names):
             info = self.model.model_fields[name]
             annotation: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
-            fields[name] = (annotation | None if optional and not info.metadata else annotation, None) if optional else (annotation, info)
+            fields[name] = (annotation, Field(None, description=info.description) if optional else info)
         return create_model(self.model.__name__ + suffix, __config__=ConfigDict(extra="forbid"), **fields)
 
     @property

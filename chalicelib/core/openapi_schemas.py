@@ -153,10 +153,8 @@ def _text(schema: Schema, name: str) -> str:
     return known.ljust(least, "x")[:most]
 
 
-def _number(schema: Schema, name: str) -> int | float:
+def _number(schema: Schema, name: str) -> int:
     named = _EXAMPLES.get(name)
-    low = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1 if "exclusiveMinimum" in schema else None)
-    value = named if isinstance(named, int) else 10
-    if low is not None and value < low:
-        value = low
-    return min(value, schema.get("maximum", value))
+    low = int(schema["exclusiveMinimum"]) + 1 if "exclusiveMinimum" in schema else int(schema.get("minimum", 0))
+    value = max(named if isinstance(named, int) else 10, low)
+    return min(value, int(schema.get("maximum", value)))

@@ -2,7 +2,9 @@
 
 `script.at("text.generate_content", Busy(), "not JSON")` lets the first content that is asked for fail so, one try after the other; all
 other calls go through. `script.always(name, error)` fails every call. Names: `text.<function>`, `image`, `publish`,
-`publish.after` (the remote side did it), and `<table>.before:<part of a key>` / `<table>.after:<part>` for a transaction with such a key.
+`publish.after` (the remote side did it), and `table.before:<part of a key>` / `table.after:<part>` for a transaction of the business table with such a key (`ops.` for the other),
+`table.hidden:<part of a collection's name>` for a query of an index that does not show yet what was written. An effect is an error to
+raise, an answer, a function to call before the call goes through, or None to let it pass.
 """
 
 import threading
@@ -13,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib import ports
-from chalicelib.core.table import Table, Write
+from chalicelib.core.table import Query, QueryPage, Table, Write
 
 
 class LambdaDied(BaseException):
@@ -74,11 +76,12 @@ class Script:
             self.seen[name].append(request)
             effect = self.everywhere.get(name)
             for rule in self.rules.get(name, ()):
-                if effect is None and rule.effects and (rule.item or rule.found or item) == item:
+                if rule.effects and (rule.item or rule.found or item) == item:
                     rule.found, effect = item, rule.effects.pop(0)
+                    break
         if isinstance(effect, BaseException):
             raise effect
-        return effect
+        return effect() if callable(effect) else effect
 
     def total(self, name: str) -> int:
         return sum(n for (called, _), n in self.calls.items() if called == name)
@@ -178,8 +181,15 @@ class ScriptedTable(Table):
     def _happen(self, when: str, keys: list[str]) -> None:
         for name in list(self._script.rules):
             prefix, _, part = name.partition(":")
-            if prefix == f"{self._called}.{when}" and (found := [k for k in keys if part in k]):
-                self._script.next(name, found[0])
+            if prefix == f"{self._called}.{when}" and any(part in k for k in keys):
+                self._script.next(name, part)
+
+    def query(self, q: Query) -> QueryPage:
+        for name in list(self._script.rules):
+            prefix, _, part = name.partition(":")
+            if prefix == f"{self._called}.hidden" and q.index and part in q.hash_value and self._script.next(name, part):
+                return QueryPage([], None, 0)
+        return super().query(q)
 
 
 class MovableClock:
