@@ -37,7 +37,10 @@ def _median_ms(act: Callable[[int], Any], times: int = 200) -> float:
 def main() -> int:
     quiet()
     rows: list[tuple[str, str]] = []
-    cold = [float(subprocess.run([sys.executable, "-c", _IMPORT], cwd=ROOT, capture_output=True, text=True, check=True).stdout) for _ in range(5)]
+    cold = [
+        float(subprocess.run([sys.executable, "-c", _IMPORT], cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+        for _ in range(5)
+    ]
     rows.append(("import app, CPU, fresh process (median of 5)", f"{statistics.median(cold) * 1000:.0f} ms"))
     rows += _pure()
     rows += _stack()
@@ -117,8 +120,14 @@ def _api_and_pipeline(stack: Any, seconds: dict[str, float]) -> list[tuple[str, 
         return _median_ms(lambda n: gateway.call("GET", path, headers, b""), 100)
 
     rows = [
-        ("GET 50 keywords by volume, through the dispatcher", f"{get(f'/api/v1/planner/keywords/?sector_id={sector}&ordering=-volume&page_size=50'):.1f} ms"),
-        ("GET 25 keywords filtered and searched", f"{get(f'/api/v1/planner/keywords/?sector_id={sector}&status=new&search=coffee'):.1f} ms"),
+        (
+            "GET 50 keywords by volume, through the dispatcher",
+            f"{get(f'/api/v1/planner/keywords/?sector_id={sector}&ordering=-volume&page_size=50'):.1f} ms",
+        ),
+        (
+            "GET 25 keywords filtered and searched",
+            f"{get(f'/api/v1/planner/keywords/?sector_id={sector}&status=new&search=coffee'):.1f} ms",
+        ),
         ("GET billing/balance", f"{get('/api/v1/billing/balance/'):.1f} ms"),
     ]
     save_config(ctx, site, {"publish_mode": "auto", "between_stage_delay_seconds": 0})

@@ -50,7 +50,7 @@ class CognitoUserPool:
         return Tokens(result["AccessToken"], result["RefreshToken"], int(result["ExpiresIn"]))
 
     def refresh(self, refresh: str) -> Tokens:
-        flow = {"AuthFlow": "REFRESH_TOKEN_AUTH", "AuthParameters": {"REFRESH_TOKEN": refresh}}
+        flow: dict[str, Any] = {"AuthFlow": "REFRESH_TOKEN_AUTH", "AuthParameters": {"REFRESH_TOKEN": refresh}}
         result = self._call("initiate_auth", ClientId=self.client_id, **flow).get("AuthenticationResult")
         if not result:
             raise NotAuthenticated("This session must sign in again.")
@@ -69,7 +69,7 @@ class CognitoUserPool:
         self._call("forgot_password", fine=("UserNotFoundException",), ClientId=self.client_id, Username=username)
 
     def confirm_code(self, username: str, code: str, password: str) -> None:
-        ask = {"ClientId": self.client_id, "Username": username, "ConfirmationCode": code, "Password": password}
+        ask: dict[str, Any] = {"ClientId": self.client_id, "Username": username, "ConfirmationCode": code, "Password": password}
         self._call("confirm_forgot_password", **ask)
 
     def keys(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chalicelib.auth.sites import SITE
 from chalicelib.auth.users import USER, may_manage
 from chalicelib.core.context import Context, site_key
 from chalicelib.core.entity import Entity, Filter, Record, in_account
@@ -26,7 +27,7 @@ GRANT: Entity[SiteAccess] = Entity(
     model=SiteAccess,
     letter="GR",
     place=in_account("GR"),
-    filters={"user": Filter("user", related=lambda: USER), "site_id": Filter("site_id")},
+    filters={"user": Filter("user", related=lambda: USER), "site_id": Filter("site_id", related=lambda: SITE)},
     create=frozenset({"user", "site_id"}),
     soft_delete=False,
 )

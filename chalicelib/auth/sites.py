@@ -244,7 +244,8 @@ class Sectors(_Closable[Sector]):
         if not step:
             return []
         full = Conflict(f"A site has at most {SECTORS_MAX} active sectors.", limit=SECTORS_MAX)
-        condition, room = ("attribute_not_exists(active) OR active < :most", {"most": SECTORS_MAX}) if step > 0 else ("", {})
+        condition = "attribute_not_exists(active) OR active < :most" if step > 0 else ""
+        room: dict[str, Any] = {"most": SECTORS_MAX} if step > 0 else {}
         key = self.ctx.key(f"{new.site_id}#N", "S")
         return [update(key, "ADD active :step", condition, on_fail=lambda item: full, step=step, **room)]
 

@@ -79,5 +79,5 @@ def counting_owners(ctx: Context, old: User | None, new: User | None) -> list[Wr
         return []
     last = Conflict("This is the account's last owner; make somebody else an owner first.")
     condition = "owners > :one" if step < 0 else ""
-    values = {"one": 1} if step < 0 else {}
+    values: dict[str, Any] = {"one": 1} if step < 0 else {}
     return [update(ctx.key("L", "owners"), "ADD owners :step", condition, on_fail=lambda item: last, step=step, **values)]

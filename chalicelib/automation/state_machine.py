@@ -104,7 +104,6 @@ def _stage_states(stage: Stage, after: str) -> dict[str, Any]:
                     "MaxAttempts": 4,
                     "BackoffRate": 2,
                     "MaxDelaySeconds": 30,
-                    "MaxDelaySeconds": 30,
                     "JitterStrategy": "FULL",
                 }
             ],

@@ -185,9 +185,9 @@ def _counting(ctx: Context, plan: Plan, period: str, wanted: dict[str, int]) -> 
     if any(wanted[r] > limits[r] for r in limits):
         raise refused(ctx.deps.table.get(key))
     names = {f"#{r}": r for r in wanted}
-    room = {f"{r}_room": limits[r] - wanted[r] for r in limits}
+    values: dict[str, Any] = {**wanted, **{f"{r}_room": limits[r] - wanted[r] for r in limits}}
     condition = " AND ".join(f"(attribute_not_exists(#{r}) OR #{r} <= :{r}_room)" for r in limits)
-    return update(key, "ADD " + ", ".join(f"#{r} :{r}" for r in wanted), condition, names=names, on_fail=refused, **wanted, **room)
+    return update(key, "ADD " + ", ".join(f"#{r} :{r}" for r in wanted), condition, names=names, on_fail=refused, **values)
 
 
 def _limit_reached(plan: Plan, resource: str, used: int) -> PlanLimit:
@@ -211,10 +211,8 @@ def release(ctx: Context, **amounts: int) -> list[Write]:
     """The write that gives back users or sites which are no more. What a month has used stays used."""
     if unknown := [r for r in amounts if r not in STANDING]:
         raise ValueError(f"not given back: {', '.join(unknown)}")
-    names = {f"#{r}": r for r in amounts}
-    return [
-        update(_counter(ctx, "now"), "ADD " + ", ".join(f"#{r} :{r}" for r in amounts), names=names, **{r: -n for r, n in amounts.items()})
-    ]
+    names, values = {f"#{r}": r for r in amounts}, dict[str, Any]({r: -n for r, n in amounts.items()})
+    return [update(_counter(ctx, "now"), "ADD " + ", ".join(f"#{r} :{r}" for r in amounts), names=names, **values)]
 
 
 def used_now(ctx: Context) -> dict[str, int]:

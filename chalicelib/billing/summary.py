@@ -65,7 +65,9 @@ def usage_summary(ctx: Context, first: datetime, until: datetime, site_id: str |
     if site_id is not None:
         ctx.site(site_id)
     total = _Sum()
-    days, operations, sites = (defaultdict(_Sum), defaultdict(_Sum), defaultdict(_Sum))
+    days: dict[str, _Sum] = defaultdict(_Sum)
+    operations: dict[str, _Sum] = defaultdict(_Sum)
+    sites: dict[str | None, _Sum] = defaultdict(_Sum)
     rows, complete = _rows(ctx, first, until)
     for row in rows:
         if site_id is not None and row.site_id != site_id:

@@ -104,7 +104,8 @@ def in_account(prefix: str, *, partition: str = "A") -> Placement:
 
 
 def in_catalogue(name: str) -> Placement:
-    """Shared by all tenants: id is the sort key, partition `G#<name>`. Uniqueness is the id's; sentinels and counters are tenants' things."""
+    """Shared by all tenants: id is the sort key, partition `G#<name>`. Uniqueness is the id's;
+    sentinels and counters are tenants' things."""
     return Placement(
         kind="account",
         key=lambda tenant, public_id: (f"G#{name}", public_id),

@@ -172,7 +172,8 @@ def resource_routes(
     create_body: type[BaseModel] | None = None,
     verbs: str = "list create get put patch delete restore",
 ) -> None:
-    """Declare the usual routes of a resource. read/write: least roles; create_body: the model of a create when it differs from the record."""
+    """Declare the usual routes of a resource. read/write: least roles; create_body: the model of a create when it
+    differs from the record."""
     wanted = set(verbs.split())
     item = f"{path}/{{id}}"
     owners = {"account": set(), "site": {"site_id"}, "sector": {"site_id", "sector_id"}}[entity.place.kind]

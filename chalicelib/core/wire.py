@@ -12,7 +12,8 @@ _PK_MAX_BYTES, _SK_MAX_BYTES = 2048, 1024
 
 
 def to_dynamo(value: Any) -> dict[str, Any]:
-    """Python value -> DynamoDB's wire form. float is stored as a decimal number; sets of strings (not empty ones) as SS.
+    """Python value -> DynamoDB's wire form. A float is stored as a decimal number (a whole one comes back as int); sets of strings
+    (not empty ones) as SS.
 
     Raises: ValidationFailed for a number that DynamoDB cannot hold; TypeError.
     """
@@ -34,7 +35,8 @@ def to_dynamo(value: Any) -> dict[str, Any]:
         case float():
             if value and not (math.isfinite(value) and _FLOAT_MIN <= abs(value) <= _FLOAT_MAX):
                 raise ValidationFailed("A number is out of range.")
-            return {"N": repr(value)}
+            whole = value.is_integer() and abs(value) < 10**_DIGITS_MAX  # its shortest decimal may be another whole number
+            return {"N": str(int(value)) if whole else repr(value)}
         case bytes() | bytearray():
             return {"B": bytes(value)}
         case dict():
@@ -53,7 +55,7 @@ def from_dynamo(value: dict[str, Any]) -> Any:
             return raw
         case "N":
             number = Decimal(raw)
-            return int(number) if number == number.to_integral_value() else float(number)
+            return int(number) if number.copy_abs() < 10**_DIGITS_MAX and number == number.to_integral_value() else float(number)
         case "M":
             return {k: from_dynamo(v) for k, v in raw.items()}
         case "L":

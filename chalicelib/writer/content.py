@@ -1,6 +1,7 @@
 """Contents: the articles. The meta record lists and sorts; the HTML body lies beside it, one item per revision, in S3 when large."""
 
 import gzip
+import hashlib
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -9,9 +10,10 @@ from chalicelib.core.context import Context
 from chalicelib.core.entity import Entity, Filter, SectorRecord, in_sector
 from chalicelib.core.errors import NotFound
 from chalicelib.core.service import Service
-from chalicelib.core.table import Key, Write, put
+from chalicelib.core.table import Key, Query, Write, put
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.ideas import CONTENT_TYPES, ContentType, Structure
+from chalicelib.planner.names import with_names
 
 ContentStatus = Literal["draft", "review", "published"]
 SyncStatus = Literal["none", "queued", "publishing", "synced", "failed"]
@@ -31,7 +33,11 @@ class Finding(BaseModel):
 
 class Content(SectorRecord):
     """revision: number of the current body. prompts_done: image prompts were made; images_total, images_open: image records and
-    those still pending; score, findings: the content check; sync_*: the state of publishing; external_*: the remote post."""
+    those still pending; score, findings: the content check; sync_*: the state of publishing; external_*: the remote post.
+
+    approved: an editor said yes to just this version. held: an editor took it back (rejected, unpublished), so automation leaves it
+    alone until it is put into review again. note: what the editor last said.
+    """
 
     title: str = Field(min_length=1, max_length=300)
     slug: str = Field("", max_length=200)
@@ -67,6 +73,10 @@ class Content(SectorRecord):
     external_metadata: dict[str, Any] = Field(default_factory=dict)
     published_at: str | None = None
     note: str | None = Field(None, max_length=2000)
+    approved: bool = False
+    approved_by: str | None = None
+    approved_at: str | None = None
+    held: bool = False
     generated_by: str = ""
 
     @property
@@ -81,7 +91,7 @@ def waiting_contents(sector_id: str, step: str) -> str:
 
 
 def _collection(content: Content) -> str | None:
-    if content.source != "igny8" or content.status == "published":
+    if content.source != "igny8" or content.status == "published" or content.held:
         return None
     if content.status == "review":
         return waiting_contents(content.sector_id, "review")
@@ -121,6 +131,7 @@ CONTENT: Entity[Content] = Entity(
         "content_type": Filter("content_type", choices=CONTENT_TYPES),
         "content_structure": Filter("content_structure"),
         "source": Filter("source", choices=("igny8", "wordpress")),
+        "approved": Filter("approved", kind="boolean"),
         "sync_status": Filter("sync_status", choices=("none", "queued", "publishing", "synced", "failed")),
     },
     orderings={"created_at": "c", "title": "n", "status": "d"},
@@ -144,20 +155,30 @@ def body_write(ctx: Context, content_id: str, revision: int, html: str, **about:
     if len(packed) <= INLINE_MAX_BYTES:
         item["gz"] = packed
     else:
-        item["file"] = f"{ctx.tenant}/content/{content_id}/{revision:06d}.html.gz"
+        # named by what it holds: of two editors at once, the one who loses must not have written over the other's text
+        item["file"] = f"{ctx.tenant}/content/{content_id}/{revision:06d}-{hashlib.sha256(packed).hexdigest()[:12]}.html.gz"
         ctx.deps.files.put(item["file"], packed, "application/gzip")
     return put(body_key(ctx.tenant, content_id, revision), item)
 
 
-def body_html(ctx: Context, content: Content) -> str:
-    """The current HTML body; '' when none was written yet. Raises: NotFound when the stored body is gone."""
-    if content.revision == 0:
+def body_html(ctx: Context, content: Content, revision: int | None = None) -> str:
+    """The current HTML body, or that of a revision; '' when none was written yet. Raises: NotFound when there is no such body."""
+    number = content.revision if revision is None else revision
+    if number == 0:
         return ""
-    item = ctx.deps.table.get(body_key(ctx.tenant, content.id, content.revision))
+    item = ctx.deps.table.get(body_key(ctx.tenant, content.id, number))
     if item is None:
-        raise NotFound("The body of this content is missing.")
+        raise NotFound("There is no such revision of this content.")
     packed = item["gz"] if "gz" in item else ctx.deps.files.get(item["file"])
     return gzip.decompress(packed).decode()
+
+
+def revisions(ctx: Context, content: Content) -> list[dict[str, Any]]:
+    """What is known of each revision, newest first, without the texts."""
+    pk, _ = body_key(ctx.tenant, content.id, 0)
+    items = ctx.deps.table.query_all(Query(pk, condition="begins_with(sk, :b)", values={":b": "B#"}, forward=False, consistent=True))
+    hidden = {"pk", "sk", "gz", "file"}
+    return [{**{k: v for k, v in i.items() if k not in hidden}, "current": i["revision"] == content.revision} for i in items]
 
 
 class Contents(Service[Content]):
@@ -172,14 +193,12 @@ class Contents(Service[Content]):
         return body_html(self.ctx, content)
 
     def present(self, records: Any) -> list[dict[str, Any]]:
-        clusters = self.ctx.repository(CLUSTER).get_many(r.cluster for r in records)
         return [
             {
-                **r.model_dump(),
-                "cluster_name": clusters[r.cluster].name if r.cluster in clusters else None,
-                "has_images": r.images_total > 0,
-                "images_ready": r.images_total > 0 and r.images_open == 0,
-                "wp_post_id": r.external_id,
+                **shown,
+                "has_images": shown["images_total"] > 0,
+                "images_ready": shown["images_total"] > 0 and shown["images_open"] == 0,
+                "wp_post_id": shown["external_id"],
             }
-            for r in records
+            for shown in with_names(self.ctx, records)
         ]

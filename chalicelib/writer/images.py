@@ -7,9 +7,11 @@ from pydantic import Field
 from chalicelib.core.context import Context
 from chalicelib.core.entity import Entity, Filter, Placement, SectorRecord
 from chalicelib.core.errors import NotFound
+from chalicelib.core.routing import BASE
 from chalicelib.core.service import Service
 from chalicelib.core.table import Key
 from chalicelib.writer.content import CONTENT, Content
+from chalicelib.writer.tasks import TASK
 
 ImageType = Literal["featured", "desktop", "mobile", "in_article"]
 IMAGE_TYPES = ("featured", "desktop", "mobile", "in_article")
@@ -91,6 +93,22 @@ class Images(Service[Image]):
         found = self.repository.under((f"{self.ctx.tenant}#P#{content_id.partition('-')[2]}", "M#"))
         return sorted(found, key=lambda i: (i.image_type != "featured", i.image_type, i.position))
 
+    def present(self, records: Any) -> list[dict[str, Any]]:
+        """With the titles of content and task, and where the picture is."""
+        contents = {r.content: CONTENT.place.key(self.ctx.tenant, r.content) for r in records if r.content}
+        tasks = {r.task: TASK.place.key(self.ctx.tenant, r.task) for r in records if r.task}
+        found = self.ctx.deps.table.get_many([*contents.values(), *tasks.values()], consistent=False)
+        titles = {i: found[k].get("title") for i, k in {**contents, **tasks}.items() if k in found}
+        return [
+            {
+                **r.model_dump(),
+                "content_title": titles.get(r.content),
+                "task_title": titles.get(r.task),
+                "file_url": f"{BASE}/writer/images/{r.id}/file/" if r.image_path else None,
+            }
+            for r in records
+        ]
+
 
 def images_of(ctx: Context, content_id: str) -> list[Image]:
     return Images(ctx).of_content(content_id)
@@ -107,9 +125,10 @@ def grouped(images: list[Image]) -> dict[str, Any]:
 def review_when_drawn(ctx: Context, content_id: str) -> None:
     """Move a draft none of whose images is pending into review: also one whose images were all there before."""
     pending = sum(1 for i in images_of(ctx, content_id) if i.status == "pending")
+    ctx.repository(CONTENT).patch(content_id, lambda content: {"images_open": pending, **when_drawn(content, pending)})
 
-    def changes(content: Content) -> dict[str, Any]:
-        ready = content.status == "draft" and content.prompts_done and not pending
-        return {"images_open": pending, **({"status": "review"} if ready else {})}
 
-    ctx.repository(CONTENT).patch(content_id, changes)
+def when_drawn(content: Content, pending: int) -> dict[str, Any]:
+    """The changes of a content that has so many pending images now: a draft with none left goes into review, unless an editor holds it."""
+    ready = content.status == "draft" and content.prompts_done and not content.held and not pending
+    return {"status": "review"} if ready else {}

@@ -5,9 +5,11 @@ from typing import Any, Literal
 from pydantic import Field
 from slugify import slugify
 
+from chalicelib.core.bulk import Body
 from chalicelib.core.context import Context
 from chalicelib.core.entity import Entity, Filter, SiteRecord, Unique, in_site
-from chalicelib.core.errors import Duplicate
+from chalicelib.core.errors import Duplicate, ValidationFailed
+from chalicelib.core.rewrite import parsed
 from chalicelib.core.service import Service
 
 
@@ -45,8 +47,42 @@ TAXONOMY: Entity[Taxonomy] = Entity(
 )
 
 
+class NewTaxonomy(Body):
+    """slug: made from the name when left out."""
+
+    site_id: str
+    sector_id: str | None = None
+    name: str = Field(min_length=1, max_length=200)
+    slug: str | None = Field(None, min_length=1, max_length=200)
+    taxonomy_type: Literal["category", "tag"] = "category"
+    description: str = Field("", max_length=5000)
+    external_taxonomy: str | None = None
+    external_id: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
 class Taxonomies(Service[Taxonomy]):
     entity = TAXONOMY
+
+    def create(self, body: dict[str, Any]) -> Taxonomy:
+        """Raises: ValidationFailed, NotFound, Duplicate."""
+        wanted = parsed(NewTaxonomy, body)
+        owner = self.owner(body)
+        if wanted.sector_id is not None:
+            self.ctx.sector(owner, wanted.sector_id)
+        slug = slugify(wanted.slug or wanted.name)[:200]
+        if not slug:
+            raise ValidationFailed.field("slug", "is required: the name has no letter or figure to make one from.")
+        fields = wanted.model_dump(exclude={"site_id"})
+        return self.repository.create(self.repository.new(owner, **{**fields, "slug": slug}))
+
+    def patch(self, public_id: str, body: dict[str, Any], *, if_match: int | None = None) -> Taxonomy:
+        sector_id = body.get("sector_id")
+        if sector_id is not None:
+            if not isinstance(sector_id, str):
+                raise ValidationFailed.field("sector_id", "must be an id.")
+            self.ctx.sector(self.get(public_id).site_id, sector_id)
+        return super().patch(public_id, body, if_match=if_match)
 
 
 def ensure_terms(ctx: Context, site_id: str, sector_id: str, names: list[str], taxonomy_type: str) -> list[str]:

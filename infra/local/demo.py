@@ -105,11 +105,15 @@ def _show(client: Client, session: Session, csv: Path, wanted: live.Live, starte
 def _import(client: Client, csv: Path, where: dict[str, str]) -> dict[str, Any]:
     try:
         report: dict[str, Any] = client.call(
-            "POST", "planner/keywords/import_keywords/", params=where, files={"file": (csv.name, csv.read_bytes(), "application/octet-stream")}
+            "POST",
+            "planner/keywords/import_keywords/",
+            params=where,
+            files={"file": (csv.name, csv.read_bytes(), "application/octet-stream")},
         )
     except Trouble as trouble:
         raise Trouble(f"{csv.name} was not imported: {trouble}") from None
-    console.print(f"[bold]{csv.name}[/]: {report['created']} keywords, {report['duplicates']} duplicates, {report['rejected']} rejected ({report['tool']})")
+    counts = f"{report['created']} keywords, {report['duplicates']} duplicates, {report['rejected']} rejected"
+    console.print(f"[bold]{csv.name}[/]: {counts} ({report['tool']})")
     for row in [r for r in report["rows"] if r["outcome"] == "rejected"][:5]:
         console.print(f"  row {row['row']}: {row['reason']}")
     return report
@@ -138,7 +142,11 @@ def _draw(bars: Progress, task: Any, stage: dict[str, Any]) -> None:
         return
     bars.start_task(task)
     finished = stage["done"] + stage["failed"] + stage["skipped"]
-    note = f"{stage['failed']} failed" if stage["failed"] else stage["skip_reason"] or (f"{stage['credits']} credits" if stage["credits"] else "")
+    note = (
+        f"{stage['failed']} failed"
+        if stage["failed"]
+        else stage["skip_reason"] or (f"{stage['credits']} credits" if stage["credits"] else "")
+    )
     bars.update(task, total=max(stage["items_in"], finished), completed=finished, note=note)
     if stage["state"] in ("completed", "skipped"):
         bars.stop_task(task)
@@ -153,7 +161,10 @@ def _summary(client: Client, run: dict[str, Any], report: dict[str, Any], articl
     balance = client.call("GET", "billing/balance/")
     console.print(table)
     clusters = len(client.rows("planner/clusters/", site_id=run["site_id"]))
-    console.print(f"{report['created']} keywords, {clusters} clusters, {len(articles)} articles; {run['credits']} credits charged, {balance['available']} left.")
+    console.print(
+        f"{report['created']} keywords, {clusters} clusters, {len(articles)} articles; "
+        f"{run['credits']} credits charged, {balance['available']} left."
+    )
     for article in articles[:3]:
         console.print(f"  {article['title']} ({article['word_count']} words, score {article['score']})")
 

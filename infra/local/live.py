@@ -33,7 +33,11 @@ class Live:
             return
         for old in call("GET", "integration/connections/", params={"site_id": site_id})["results"]:
             call("PATCH", f"integration/connections/{old['id']}/", json={"is_active": False})
-        made = call("POST", "integration/connections/", json={"site_id": site_id, "name": "WordPress", "target": "wordpress", "default_status": "draft", **self.wordpress})
+        made = call(
+            "POST",
+            "integration/connections/",
+            json={"site_id": site_id, "name": "WordPress", "target": "wordpress", "default_status": "draft", **self.wordpress},
+        )
         found = call("POST", f"integration/connections/{made['id']}/test_connection/")
         if not found["ok"]:
             raise Trouble(f"WordPress: {found['message']}")
@@ -49,13 +53,19 @@ class Live:
         tokens_out = _NAMES[1] + clusters * _IDEAS[1] + round(words * _TOKENS_PER_WORD) + articles * _PROMPTS[1]
         price = _price(self.model, tokens_in, tokens_out)
         cost = f"about ${price:.2f}" if price is not None else "of unknown price"
-        say(f"[bold]LIVE[/]: at most {articles} articles by {self.model}, {cost} (about {tokens_in:,} tokens in, {tokens_out:,} out; pictures are drawn here).")
+        say(
+            f"[bold]LIVE[/]: at most {articles} articles by {self.model}, {cost} "
+            f"(about {tokens_in:,} tokens in, {tokens_out:,} out; pictures are drawn here)."
+        )
 
     @property
     def next_steps(self) -> str:
         if self.model or self.wordpress:
             return ""
-        return "These are offline drafts. With a model: OPENAI_API_KEY=… make demo LIVE=1 (three articles; it prints the estimate in dollars first)."
+        return (
+            "These are offline drafts. With a model: OPENAI_API_KEY=… make demo LIVE=1 "
+            "(three articles; it prints the estimate in dollars first)."
+        )
 
 
 def wanted() -> Live:

@@ -228,7 +228,9 @@ def test_every_fault_has_its_error_and_its_words(site: Site, reply: Reply, error
     assert site.wordpress.posts == {}, "nothing was created before the look-up had an answer"
 
 
-@pytest.mark.parametrize(("value", "low", "high"), [("600", 600, 600), (HTTP_DATE, 3000, 3601), ("soon", None, None)], ids=["seconds", "date", "neither"])
+@pytest.mark.parametrize(
+    ("value", "low", "high"), [("600", 600, 600), (HTTP_DATE, 3000, 3601), ("soon", None, None)], ids=["seconds", "date", "neither"]
+)
 def test_retry_after_is_handed_on(site: Site, value: str, low: float | None, high: float | None) -> None:
     site.wordpress.before = on("GET", "/wp/v2/posts", html_reply("", 503, Retry_After=value))
     with pytest.raises(UpstreamUnavailable) as caught:

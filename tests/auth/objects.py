@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from chalicelib.billing.credits import Ledger
 from chalicelib.core.entity import Entity, Record
+from chalicelib.core.ids import random_id
 from chalicelib.core.routing import Route
 from chalicelib.system.progress import open_task
 from tests.auth.conftest import PASSWORD, Tenant, World
@@ -79,7 +80,7 @@ def creates() -> list[Route]:
 
 
 def populate(world: World, tenant: Tenant, secret: str) -> Ids:
-    """An object of every kind that can be made, named by the secret word. Raises: AssertionError when a create route takes no body of ours."""
+    """An object of every kind, named by the secret word. Raises: AssertionError when a create route takes no body of ours."""
     api = world.api(tenant)
     ids: Ids = {"site": tenant.site_id, "sector": tenant.sector_id, "user": tenant.users["viewer"][0]}
     waiting, refused = creates(), {}
@@ -139,7 +140,9 @@ def request(slot: Slot, mine: Ids, value: str, secret: str) -> tuple[str, dict[s
     """Path and body that hold `value` at the slot and else only what the asking tenant owns."""
     route = slot.route
     model: Any = route.body or route.body_schema
-    body = None if route.method == "GET" else body_for(model, mine, secret)
+    body = None if route.method == "GET" else {**body_for(model, mine, secret), **EXTRA.get(route.path, {})}
+    if body and "slug" in body:
+        body["slug"] = f"made-{random_id(8)}"  # what is taken would be told first
     path, query = route.path, dict(_query(route, mine))
     if slot.where == "path":
         path = path.replace("{id}", value)

@@ -1,6 +1,6 @@
 """Every declared route as a request that would succeed, made from the declarations: what the matrices of rights and tenancy go over."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import app
@@ -53,11 +53,6 @@ ID_FIELDS = {
     "active_site": "site",
     "ids": "",
 }
-
-
-@dataclass
-class Found:
-    slots: list[Slot] = field(default_factory=list)
 
 
 def slots() -> list[Slot]:

@@ -1,5 +1,7 @@
 """Users and grants: who may manage whom, the last owner, the plan's limit, and that all of it holds at once."""
 
+import re
+
 import pytest
 
 from chalicelib.auth.users import USER
@@ -9,7 +11,7 @@ from tests.auth.test_sessions import code_for
 
 @pytest.fixture
 def tenant(world: World, request: pytest.FixtureRequest) -> Tenant:
-    return world.tenant("p" + request.node.name.replace("_", "")[-40:].lower())
+    return world.tenant("p" + re.sub("[^a-z0-9]", "", request.node.name.lower())[-40:])
 
 
 def signed_in(world: World, email: str, password: str = PASSWORD) -> Api:

@@ -1,5 +1,7 @@
 """Sites and sectors: five active sectors, alignment with the industry, what is closed is hidden, and the plan's limit."""
 
+import re
+
 import pytest
 
 from chalicelib.billing.plans import used_now
@@ -8,7 +10,7 @@ from tests.auth.conftest import Api, Tenant, World, in_account
 
 @pytest.fixture
 def tenant(world: World, request: pytest.FixtureRequest) -> Tenant:
-    return world.tenant("s" + request.node.name.replace("_", "")[-40:].lower())
+    return world.tenant("s" + re.sub("[^a-z0-9]", "", request.node.name.lower())[-40:])
 
 
 def new_sector(api: Api, site_id: str, number: int, **more: object) -> str:

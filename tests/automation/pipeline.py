@@ -200,12 +200,12 @@ class Account:
         used: Counter[str] = Counter()
         for item in self.ctx.deps.table.query_all(usage):
             used[json.loads(item["facts"])["run_id"]] += item["used"]
+        if charged is not None:
+            assert sum(used.values()) == charged
         for run in self.runs.repository.under((f"{self.ctx.tenant}#{self.site}#R", "")):
             assert self.shown(run.id)["credits"] == used[run.id], (run.status, run.reason, self.log(run.id))
             used.pop(run.id)
-        assert not +used
-        if charged is not None:
-            assert sum(used.values()) == charged
+        assert not +used, "charged for something of no run"
         ideas, tasks, contents, images = (self.of(kind) for kind in ("idea", "task", "content", "image"))
         assert all(n == 1 for n in Counter(t["idea"] for t in tasks).values())
         assert {t["idea"] for t in tasks} <= {i["id"] for i in ideas}

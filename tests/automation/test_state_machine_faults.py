@@ -5,8 +5,6 @@ from collections import Counter
 from typing import Any
 
 import boto3
-import pytest
-
 from chalicelib.automation import control
 from chalicelib.automation.run_record import operation
 from chalicelib.core.errors import UpstreamRejected, UpstreamUnavailable
@@ -237,14 +235,23 @@ def test_a_wrong_key_for_pictures_publishes_nothing_without_them(world: World, a
     all_there(account, account.shown(run["id"]))
 
 
-@pytest.mark.parametrize("error", [RuntimeError("the table is gone"), UpstreamUnavailable("The database does not answer.")])
-def test_a_control_step_that_fails(world: World, account: Account, error: Exception) -> None:
+def test_a_control_step_that_fails(world: World, account: Account) -> None:
     """Begin fails for good: the run says so and frees its site; it never hangs as `created`."""
-    world.script.at("table.before:#CTL", None)
-    world.script.rules.clear()
-    world.script.at(f"table.before:{account.site}#", None, None)
-    world.script.rules.clear()
-    world.script.always("begin", error)
-    run = account.start()
+    run = account.runs.begin(account.site, [account.sector])
+    world.script.at(f"table.before:{account.site}#R|", RuntimeError("no such table"))
+    event = {"tenant": account.ctx.tenant, "site": account.site, "run": run.id, "attempt": 1}
+    world.deps.workflow.start(f"{account.ctx.tenant}-{run.id}-1", event)
     world.work()
-    assert account.shown(run.id)["status"] == "completed"
+    shown = account.shown(run.id)
+    assert (shown["status"], shown["reason"]) == ("failed", "RuntimeError: no such table")
+    assert account.path(run.id) == ["Begin", "Broken", "Failed"] and account.ended(run.id) == "ExecutionFailed"
+    assert account.runs.holder(account.site) is None
+
+
+def test_a_stage_that_cannot_say_what_is_next(world: World, account: Account) -> None:
+    world.script.at("table.hidden:#clusters-new", lambda: 1 / 0)
+    run = account.run()
+    assert (run["status"], run["reason"]) == ("failed", "ZeroDivisionError: division by zero")
+    assert [s["state"] for s in run["stages"]][:3] == ["completed", "pending", "pending"]
+    assert account.path(run["id"])[-3:] == ["Next2", "Broken", "Failed"]
+    account.sound()

@@ -35,13 +35,17 @@ class Listed:
     def rows(self) -> st.SearchStrategy[dict[str, Any]]:
         clusters = st.sampled_from(CLUSTERS) if self.cluster_required else st.none() | st.sampled_from(CLUSTERS)
         extra = {"_cluster": clusters} if self.cluster else {}
-        return st.fixed_dictionaries({**self.fields, **extra, "_sector": st.integers(0, 3), "_gone": st.sampled_from([False, False, False, True])})
+        return st.fixed_dictionaries(
+            {**self.fields, **extra, "_sector": st.integers(0, 3), "_gone": st.sampled_from([False, False, False, True])}
+        )
 
     def values(self, name: str) -> list[str]:
         """Texts to filter by `name` with: all that there may be, and some that never match."""
         rule = self.entity.filters[name]
         if rule.choices:
             return list(rule.choices)
+        if rule.kind == "boolean":
+            return ["true", "false"]
         if rule.kind == "integer":
             return ["-3", "0", "1", "3", "200"]
         return [*CLUSTERS] if rule.related else ["article", "guide", "seed1", "unknown"]
@@ -121,7 +125,9 @@ def expected(listed: Listed, records: Sequence[Any], request: ListRequest) -> li
     rows = [r for r in records if bool(r.deleted_at) == request.deleted and entity.place.owner(r.id) in request.owners]
     for name, value in request.filters.items():
         rule = entity.filters[name]
-        holds = {"eq": lambda a, b: a == b, "ge": lambda a, b: a is not None and a >= b, "le": lambda a, b: a is not None and a <= b}[rule.op]
+        holds = {"eq": lambda a, b: a == b, "ge": lambda a, b: a is not None and a >= b, "le": lambda a, b: a is not None and a <= b}[
+            rule.op
+        ]
         rows = [r for r in rows if holds(getattr(r, rule.field), value)]
     if request.search:
         rows = [r for r in rows if request.search.casefold() in listed.text(r).casefold()]

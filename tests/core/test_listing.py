@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core.ids import new_site_id, new_tenant_id, random_id
-from chalicelib.core.listing import Condition, Walk, Walked, walk
+from chalicelib.core.listing import Walked
 from chalicelib.core.repository import ListRequest, Repository
 from chalicelib.core.scope import Scope
-from chalicelib.core.table import Query, QueryPage, put_new
+from chalicelib.core.table import put_new
 from tests.conftest import Tables
 from tests.core.lists import CLUSTERS, LISTED, WORDS, Listed, expected, orderings
 from tests.fakes import FixedClock
@@ -20,7 +20,9 @@ from tests.fakes import FixedClock
 NAMES = sorted(LISTED)
 
 
-def fill(tables: Tables, listed: Listed, rows: list[dict[str, Any]], sectors: list[str], steps: list[float]) -> tuple[Repository[Any], list[Any]]:
+def fill(
+    tables: Tables, listed: Listed, rows: list[dict[str, Any]], sectors: list[str], steps: list[float]
+) -> tuple[Repository[Any], list[Any]]:
     """Store the rows as objects of a tenant of their own; returns its repository and the stored records."""
     clock = FixedClock()
     repository: Repository[Any] = Repository(listed.entity, Scope.worker(new_tenant_id()), tables.app, clock)
@@ -115,7 +117,11 @@ def test_any_list_equals_the_plain_answer_both_ways(tables: Tables, name: str) -
     listed = LISTED[name]
 
     @settings(max_examples=25)
-    @given(data=st.data(), rows=st.lists(listed.rows, max_size=30), steps=st.lists(st.sampled_from([0, 0.0004, 0.001, 1.7]), min_size=1, max_size=5))
+    @given(
+        data=st.data(),
+        rows=st.lists(listed.rows, max_size=30),
+        steps=st.lists(st.sampled_from([0, 0.0004, 0.001, 1.7]), min_size=1, max_size=5),
+    )
     def run(data: st.DataObject, rows: list[dict[str, Any]], steps: list[float]) -> None:
         sectors = new_sectors(data.draw(st.integers(1, 4), label="sectors"))
         repository, records = fill(tables, listed, rows, sectors, steps)

@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def _demo(data: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "WP_", "LIVE", "CSV", "PORT", "ARTICLES"))}
     environment |= {"LOCAL_DATA": str(data / "local"), "DEMO_SITE": str(data / "site"), "COLUMNS": "200", **settings}
-    return subprocess.run([sys.executable, "-m", "infra.local.demo"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
+    return subprocess.run(
+        [sys.executable, "-m", "infra.local.demo"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200
+    )
 
 
 class _Page(HTMLParser):

@@ -36,7 +36,12 @@ class Served:
 
     def start(self) -> "Served":
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local.serve"], cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [sys.executable, "-m", "infra.local.serve"],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         watchdog = threading.Timer(60, self.process.kill)
         watchdog.start()
@@ -72,7 +77,9 @@ def _session() -> str:
 
 
 def _sh(script: str, api: str) -> str:
-    ran = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=ROOT, env={**os.environ, "API": api}, capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=ROOT, env={**os.environ, "API": api}, capture_output=True, text=True, timeout=120
+    )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 
@@ -85,10 +92,12 @@ def test_session_reads_an_article_and_a_restart_loses_nothing(served: Served) ->
     assert int(said[1]) > 100  # credits estimated
     assert "<h2" in "\n".join(said[2:])
     count = """
-    TOKEN=$(curl -s -X POST $API/auth/login/ -H 'Content-Type: application/json' -d '{"email": "owner@demo.test", "password": "Demo-pass-1!"}' |
+    TOKEN=$(curl -s -X POST $API/auth/login/ -H 'Content-Type: application/json' \
+      -d '{"email": "owner@demo.test", "password": "Demo-pass-1!"}' |
       python3 -c "import json,sys; print(json.load(sys.stdin)['data']['access'])")
     for list in planner/keywords planner/clusters planner/ideas writer/tasks writer/content writer/images automation/runs billing/usage; do
-      curl -s "$API/$list/" -H "Authorization: Bearer $TOKEN" | python3 -c "import json,sys; d=json.load(sys.stdin); print('$list', d['count'], d['results'][0]['id'])"
+      curl -s "$API/$list/" -H "Authorization: Bearer $TOKEN" |
+        python3 -c "import json,sys; d=json.load(sys.stdin); print('$list', d['count'], d['results'][0]['id'])"
     done"""
     before = _sh(count, served.api)
     assert served.stop(signal.SIGKILL) != 0

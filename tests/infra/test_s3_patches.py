@@ -10,6 +10,7 @@ import boto3
 
 from infra.local.stack import LocalStack
 
+ROOT = Path(__file__).parents[2]
 RACE = """
 import boto3, threading
 from moto import mock_aws
@@ -58,5 +59,5 @@ def test_threads_share_an_object() -> None:
 
 def test_plain_moto_still_needs_the_patch() -> None:
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
-    ran = subprocess.run([sys.executable, "-c", RACE], capture_output=True, text=True, env=environment, cwd=Path(__file__).parents[2], check=True, timeout=120)
+    ran = subprocess.run([sys.executable, "-c", RACE], capture_output=True, text=True, env=environment, cwd=ROOT, check=True, timeout=120)
     assert int(ran.stdout.split()[-1]) > 0, "plain moto answers rightly: infra/local/s3_patches.py may go"

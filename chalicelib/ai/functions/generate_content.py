@@ -4,6 +4,7 @@ from typing import Any
 
 from slugify import slugify
 
+from chalicelib.ai import regeneration
 from chalicelib.ai.answers import ArticleDraft
 from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
 from chalicelib.ai.voice import voice
@@ -22,13 +23,15 @@ LINKS = 5
 
 
 def load(ctx: Context, task_id: str, options: Options, embed: Embed) -> Loaded:
-    """item: a task's id. Raises: Skip when it is written already; NotFound."""
+    """item: a task's id, or with `options.extra["regenerate"]` a content's. Raises: Skip when it is written already; NotFound."""
+    if options.extra.get("regenerate"):
+        return regeneration.load(ctx, task_id, options, embed)
     task = ctx.repository(TASK).get(task_id)
     if task.status == "completed":
         raise Skip("This task is written already.")
     idea = ctx.repository(IDEA).find(task.idea) if task.idea else None
     cluster = ctx.repository(CLUSTER).get(task.cluster)
-    about = voice(ctx, task.site_id, task, idea)
+    about = voice(ctx, task.site_id, task, idea, sector_id=task.sector_id, function="generate_content", structure=task.content_structure)
     primary = task.primary_keyword or (task.keyword_list[0] if task.keyword_list else task.title)
     facts = {
         "title": task.title,
@@ -43,7 +46,9 @@ def load(ctx: Context, task_id: str, options: Options, embed: Embed) -> Loaded:
         "cluster": {"name": cluster.name, "description": cluster.description},
         "cluster_keywords": [{"keyword": k.keyword, "intent": k.intent} for k in Keywords(ctx).of_cluster(cluster.id)],
         "links": _links(ctx, task.cluster, task.sector_id),
-        **{name: about[name] for name in ("language", "market", "tone", "audience", "site", "author")},
+        "instructions": "",
+        "present_text": "",
+        **{name: about[name] for name in ("language", "market", "tone", "audience", "site", "author", "strategy")},
     }
     return Loaded(facts, {"task": task, "idea": idea}, task.word_count, task.site_id)
 
@@ -60,6 +65,8 @@ def _links(ctx: Context, cluster_id: str, sector_id: str) -> list[dict[str, str]
 
 def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
     """The article under the task's own id, so that a task cannot have two."""
+    if "task" not in loaded.state:
+        return regeneration.apply(ctx, loaded, answer, provenance)
     task, idea, facts = loaded.state["task"], loaded.state["idea"], loaded.facts
     html = normalize_content(answer.html)
     check = check_article(

@@ -10,7 +10,7 @@ from chalicelib.core.context import Context
 from chalicelib.core.errors import InvalidAnswer, NotFound
 from chalicelib.ports import ImageRequest
 from chalicelib.writer.content import CONTENT, Content
-from chalicelib.writer.images import IMAGE, SIZES_PX, Image
+from chalicelib.writer.images import IMAGE, SIZES_PX, Image, when_drawn
 
 SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 
@@ -20,14 +20,15 @@ def load(ctx: Context, image: str, options: Options, embed: Embed) -> Loaded:
     record = ctx.repository(IMAGE).get(image)
     if record.status == "generated":
         raise Skip("This image is drawn already.")
-    if record.content is None:
-        raise NotFound("This image belongs to no content.")
-    content = ctx.repository(CONTENT).get(record.content)
+    if not record.prompt:
+        raise NotFound("This image has no prompt to be drawn from.")
+    content = ctx.repository(CONTENT).get(record.content) if record.content else None
     width, height = SIZES_PX[record.image_type]
-    facts = {"prompt": record.prompt, "style": get_site(ctx, record.site_id).image_style, "title": content.title}
+    title = content.title if content else record.alt
+    facts = {"prompt": record.prompt, "style": get_site(ctx, record.site_id).image_style, "title": title}
     text, _, _ = prompt_for(ctx, "generate_images", facts)
-    title = record.after_heading or content.title
-    return Loaded(facts, {"image": record, "content": content}, 1, record.site_id, ImageRequest(text, width, height, title=title))
+    request = ImageRequest(text, width, height, title=record.after_heading or title)
+    return Loaded(facts, {"image": record, "content": content}, 1, record.site_id, request)
 
 
 def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
@@ -43,6 +44,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
         old,
         status="generated",
         image_path=path,
+        image_url=None,
         mime=answer.mime,
         width_px=width,
         height_px=height,
@@ -54,14 +56,13 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
     return Outcome(writes, 1, {"image": new.id, "path": path})
 
 
-def _content_writes(ctx: Context, content: Content, image: Image) -> list[Any]:
+def _content_writes(ctx: Context, content: Content | None, image: Image) -> list[Any]:
     """The content knows how many of its images are open; with the last one a draft goes into review."""
-    if image.status != "pending":
+    if image.status != "pending" or content is None:
         return []
     contents = ctx.repository(CONTENT)
     left = max(0, content.images_open - 1)
-    ready = left == 0 and content.status == "draft"
-    return contents.changing(content, contents.changed(content, images_open=left, **({"status": "review"} if ready else {})))
+    return contents.changing(content, contents.changed(content, images_open=left, **when_drawn(content, left)))
 
 
 def _size(data: bytes) -> tuple[int, int]:
@@ -78,13 +79,16 @@ def _size(data: bytes) -> tuple[int, int]:
 
 
 def give_up(ctx: Context, image_id: str, reason: str) -> None:
-    """Mark a pending image as failed, so that its content does not wait for it for ever. Raises: NotFound, Stale."""
+    """Mark a pending image as failed, so that its content does not wait for it for ever; one that had a picture before keeps that.
+
+    Raises: NotFound, Stale.
+    """
     images = ctx.repository(IMAGE)
     old = images.get(image_id)
-    if old.status != "pending" or old.content is None:
+    if old.status != "pending":
         return
-    content = ctx.repository(CONTENT).get(old.content)
-    new = images.changed(old, status="failed", error=reason[:500], attempts=old.attempts + 1)
+    content = ctx.repository(CONTENT).get(old.content) if old.content else None
+    new = images.changed(old, status="generated" if old.image_path else "failed", error=reason[:500], attempts=old.attempts + 1)
     ctx.transact(*images.changing(old, new), *_content_writes(ctx, content, old))
 
 

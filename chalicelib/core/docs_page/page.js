@@ -70,7 +70,10 @@ function limits(schema) {
   if (found.anyOf) found = { ...resolve(found.anyOf.find((part) => resolve(part).type !== "null") || {}), default: found.default };
   const parts = [];
   const range = (low, high, unit) => {
-    if (low !== undefined && high !== undefined) parts.push(`${low} to ${high}${unit}`);
+    if (Math.abs(low) >= 1e12) low = undefined; // bounds nobody meets
+    if (high >= 1e12) high = undefined;
+    if (low === 1 && high === undefined && unit) parts.push("not empty");
+    else if (low !== undefined && high !== undefined) parts.push(`${low} to ${high}${unit}`);
     else if (low !== undefined) parts.push(`at least ${low}${unit}`);
     else if (high !== undefined) parts.push(`at most ${high}${unit}`);
   };
