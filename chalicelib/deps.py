@@ -108,6 +108,12 @@ def image_model(config: Config, choice: ProviderChoice) -> ports.ImageModel:
         from chalicelib.adapters.offline_image import OfflineImageModel
 
         return OfflineImageModel()
+    if choice.provider == "runware":
+        from chalicelib.adapters.runware_images import RunwareImageModel
+
+        if not choice.api_key:
+            raise ValidationFailed.field("runware", "there is no API key.")
+        return RunwareImageModel(choice.api_key, choice.model)
     from chalicelib.adapters.openai_images import OpenAIImageModel
 
     return OpenAIImageModel(model=choice.model or config.openai_image_model, **_openai_settings(config, choice))

@@ -14,6 +14,7 @@ from chalicelib.core.api import Igny8
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.routing import BASE, Router
 from chalicelib.core.scope import Scope
+from chalicelib.integration import publish_requests
 from chalicelib.planner import keyword_uploads
 from tests.fakes import RecordingJobs
 
@@ -118,14 +119,15 @@ class Rest:
         return Reply(sent["statusCode"], json.loads(text) if text and kind.startswith("application/json") else text, sent["headers"])
 
     def work_off(self) -> int:
-        """Do what the `ai` and `images` queues hold, and what that queues in turn. Returns how many messages."""
+        """Do what the queues hold, and what that queues in turn. Returns how many messages."""
         jobs, done = self.deps.jobs, 0
         assert isinstance(jobs, RecordingJobs)
-        while waiting := [s for s in jobs.sent if s.queue != "publish"]:
-            message = waiting[0]
-            jobs.sent.remove(message)
+        while jobs.sent:
+            message = jobs.sent.pop(0)
             ctx = Context(Scope.worker(message.body["tenant"], message.body["user"]), self.deps)
-            if message.body.get("kind") == keyword_uploads.KIND:
+            if message.queue == "publish":
+                publish_requests.work(ctx, message.body, last=True)
+            elif message.body.get("kind") == keyword_uploads.KIND:
                 keyword_uploads.work(ctx, message.body, last=True)
             else:
                 tasks.work(ctx, message.body, last=True)

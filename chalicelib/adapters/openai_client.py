@@ -134,6 +134,7 @@ class OpenAIConnection:
     def said(self, text: str) -> str:
         """The provider's words, short, without the key or anything that looks like one."""
         text = text.replace(self._key, "***") if self._key else text
+        text = re.sub(r"^Error code: \d+ - ", "", text)  # put there by the library; we say the status ourselves
         return " ".join(re.sub(r"\b(sk|pk|key|Bearer)[-_ ][A-Za-z0-9*_-]{6,}", "***", text).split())[:SAID_CHARACTERS]
 
     def price_usd(self, model: str, **tokens: int) -> float | None:

@@ -154,5 +154,3 @@ def messages(request: TextRequest) -> list[dict[str, str]]:
 def problems(error: pydantic.ValidationError) -> list[str]:
     """What a validation found, one line each: where, and what is wrong."""
     return [f"{'.'.join(str(part) for part in e['loc']) or 'answer'}: {e['msg']}" for e in error.errors(include_url=False)[:PROBLEMS_SHOWN]]
-
-

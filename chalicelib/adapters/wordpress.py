@@ -105,7 +105,7 @@ class WordPressPublisher:
         route, type_notes = self._route(article.content_type)
         terms, term_notes = self._terms.resolve(article.terms) if route == POST else ([], [])
         notes += [*type_notes, *term_notes]
-        fields = self._fields(article, _marker(article.source_id) + "\n" + body.html, terms, route)
+        fields = self._fields(article, _marked(body.html, article.source_id), terms, route)
         fields["featured_media"] = int(images[featured.filename].external_id) if featured else 0
         existing = self._existing(route, article, known)
         if existing is None:
@@ -234,6 +234,13 @@ def _as_html(text: str) -> str:
 def _marker(source_id: str) -> str:
     """A comment in the post's HTML that says whose it is; quoted, because `--` would end the comment."""
     return f"<!-- igny8:content={quote(source_id, safe='').replace('-', '%2D')} -->"
+
+
+def _marked(body: str, source_id: str) -> str:
+    """The body with the marker in it: inside its first paragraph, because WordPress would make a paragraph of a comment on its own,
+    which readers see as a gap above the text."""
+    marker = _marker(source_id)
+    return f"<p>{marker}{body.removeprefix('<p>')}" if body.startswith("<p>") else f"{marker}\n{body}"
 
 
 def _numbered(slug: str) -> list[str]:

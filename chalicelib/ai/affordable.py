@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from chalicelib.billing.credits import Ledger
+from chalicelib.billing.plans import plan_prices
 from chalicelib.billing.prices import price_of
 from chalicelib.core.context import Context
 from chalicelib.core.errors import OutOfCredits
@@ -11,7 +12,7 @@ from chalicelib.system.settings import provider_for
 
 def cost(ctx: Context, operation: str, units: Iterable[int]) -> int:
     """Credits for several calls of an operation; units: of each call (keywords, ideas, words, contents, images)."""
-    rule = price_of(operation, own_key=provider_for(ctx, "image" if operation == "image" else "text").own_key)
+    rule = price_of(operation, plan_prices(ctx), own_key=provider_for(ctx, "image" if operation == "image" else "text").own_key)
     return sum(rule.charge(n) for n in units)
 
 

@@ -17,7 +17,8 @@ from chalicelib.ai.operations import ledger_of, present
 from chalicelib.ai.prompts import SYSTEM, prompt_for
 from chalicelib.billing.credits import Ledger
 from chalicelib.billing.holds import Hold, HoldClosed
-from chalicelib.billing.prices import price_of
+from chalicelib.billing.plans import check, plan_prices
+from chalicelib.billing.prices import Price, price_of
 from chalicelib.core.context import Context
 from chalicelib.core.errors import InvalidAnswer, Stale
 from chalicelib.core.observability import count, logger
@@ -64,7 +65,9 @@ def run(ctx: Context, function: AIFunction, item: str, *, op: str, options: Opti
         # nothing is left to do after a try that had saved a part: then this is the work's end, not a skip
         return Done({}, paid, None if paid else skip.reason)
     own_key = provider_for(ctx, "image" if function.schema is None else "text").own_key
-    hold = _reserve(ledger, function, item, key, loaded, options, own_key=own_key)
+    check(ctx, ai_requests=1)
+    rule = price_of(function.operation, plan_prices(ctx), own_key=own_key)
+    hold = _reserve(ledger, function, item, key, loaded, options, rule)
     if hold.state == "settled":
         return Done(hold.result, paid + hold.used)
     if hold.op != key:
@@ -87,10 +90,9 @@ def run(ctx: Context, function: AIFunction, item: str, *, op: str, options: Opti
     return Done(result, paid + used)
 
 
-def _reserve(ledger: Ledger, function: AIFunction, item: str, key: str, loaded: Loaded, options: Options, *, own_key: bool) -> Hold:
+def _reserve(ledger: Ledger, function: AIFunction, item: str, key: str, loaded: Loaded, options: Options, rule: Price) -> Hold:
     """Reserve what the work may cost. An open hold of an earlier delivery may be too small by now (the work has grown since): it ends,
     and if that try had saved parts, the work goes on under the next key."""
-    rule = price_of(function.operation, own_key=own_key)
     needed, base = rule.charge(loaded.units), key.partition("~")[0]
     details = {
         "operation_type": function.operation,

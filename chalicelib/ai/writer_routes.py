@@ -31,11 +31,11 @@ def _found(ctx: Context, entity: Entity[M], ids: list[str]) -> list[M]:
     return list(found.values())
 
 
-class TaskIds(Body):
+class TasksToWrite(Body):
     ids: Ids = ids_field("task_ids", most=MAX_PAID_IDS)
 
 
-@router.post("tasks/auto_generate_content", summary="Write articles", body=TaskIds, answer=Accepted, status=202, errors=_ERRORS)
+@router.post("tasks/auto_generate_content", summary="Write articles", body=TasksToWrite, answer=Accepted, status=202, errors=_ERRORS)
 def auto_generate_content(call: Call) -> Any:
     """At most 10 tasks. Those that are written already are skipped."""
     tasks = [t for t in _found(call.ctx, TASK, call.body.ids) if t.status == "queued"]
@@ -45,11 +45,13 @@ def auto_generate_content(call: Call) -> Any:
     return submit(call.ctx, "generate_content", [t.id for t in tasks])
 
 
-class ContentIds(Body):
+class ContentsToDescribe(Body):
     ids: Ids = ids_field("content_ids", most=MAX_PAID_IDS)
 
 
-@router.post("content/generate_image_prompts", summary="Describe images", body=ContentIds, answer=Accepted, status=202, errors=_ERRORS)
+@router.post(
+    "content/generate_image_prompts", summary="Describe images", body=ContentsToDescribe, answer=Accepted, status=202, errors=_ERRORS
+)
 def generate_image_prompts(call: Call) -> Any:
     """At most 10 contents. Those that have their prompts are skipped."""
     return _describe(call.ctx, call.body.ids)

@@ -18,7 +18,7 @@ from chalicelib.core.context import Context, Deps
 from chalicelib.core.entry import Delivery, handlers, queue_worker
 from chalicelib.core.errors import AlreadyPublished, AppError, InvalidAnswer, OutOfCredits, UpstreamRejected
 from chalicelib.core.scope import Scope
-from chalicelib.integration import publishing
+from chalicelib.integration import publish_requests, publishing
 from chalicelib.writer.images import images_of, review_when_drawn
 
 bp = handlers(__name__)
@@ -36,19 +36,12 @@ def image_worker(deps: Deps, body: dict[str, Any], delivery: Delivery) -> None:
 
 @queue_worker(bp, "publish_worker", "publish", wiring.current, batch_size=1)
 def publish_worker(deps: Deps, body: dict[str, Any], delivery: Delivery) -> None:
-    """Of a run: {token, stage, tenant, site, run, attempt, item: content id}. By hand: {tenant, user, content}."""
+    """Of a run: {token, stage, tenant, site, run, attempt, item: content id}. By hand: {tenant, user, content, task_id}."""
     if "token" in body:
         _of_run(deps, body, delivery, _publish)
         return
     ctx = Context(Scope.worker(body["tenant"], body["user"]), deps)
-    try:
-        publishing.publish(ctx, body["content"])
-    except AlreadyPublished:
-        return
-    except AppError as error:
-        if error.retryable and not delivery.last:
-            raise
-        publishing.give_up(ctx, body["content"], error.message)
+    publish_requests.work(ctx, body, last=delivery.last)
 
 
 def _of_run(deps: Deps, body: dict[str, Any], delivery: Delivery, do: DoItem) -> None:
@@ -72,13 +65,15 @@ def _of_run(deps: Deps, body: dict[str, Any], delivery: Delivery, do: DoItem) ->
         final = isinstance(error, AppError) and not error.retryable
         if not final and not delivery.last:
             raise
-        if do is _publish and "item" in body:
-            publishing.give_up(ctx, body["item"], error.message if isinstance(error, AppError) else type(error).__name__)
-        if not final:
-            facts = {"message": delivery.message_id, "item": body.get("item"), "error": type(error).__name__}
-            text = f"A message was given up after {delivery.receives} deliveries and lies in the dead-letter queue: {error}"
-            Runs(ctx).log(run, text, stage=6 if do is _draw else 7, level="error", **facts)
-        deps.workflow.fail(body["token"], type(error).__name__, str(error))
+        try:
+            if do is _publish and "item" in body:
+                publishing.give_up(ctx, body["item"], error.message if isinstance(error, AppError) else type(error).__name__)
+            if not final:
+                facts = {"message": delivery.message_id, "item": body.get("item"), "error": type(error).__name__}
+                text = f"A message was given up after {delivery.receives} deliveries and lies in the dead-letter queue: {error}"
+                Runs(ctx).log(run, text, stage=6 if do is _draw else 7, level="error", **facts)
+        finally:  # the execution waits for this answer, whatever else goes wrong
+            deps.workflow.fail(body["token"], type(error).__name__, str(error))
         if not final:
             raise  # once more, and SQS moves the message to the dead letters
         return

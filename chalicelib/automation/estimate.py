@@ -7,6 +7,7 @@ from chalicelib.ai.functions.auto_cluster import MAX_KEYWORDS, MIN_KEYWORDS
 from chalicelib.auth.sites import Site, get_site
 from chalicelib.automation.waiting import ideas_of
 from chalicelib.billing.credits import Ledger
+from chalicelib.billing.plans import plan_prices
 from chalicelib.billing.prices import price_of
 from chalicelib.core.context import Context
 from chalicelib.planner.clusters import Clusters
@@ -73,5 +74,5 @@ def _blocks(keywords: int) -> Iterable[int]:
 
 
 def _cost(ctx: Context, operation: str, units: Iterable[int]) -> int:
-    price = price_of(operation, own_key=provider_for(ctx, "image" if operation == "image" else "text").own_key)
+    price = price_of(operation, plan_prices(ctx), own_key=provider_for(ctx, "image" if operation == "image" else "text").own_key)
     return sum(price.charge(n) for n in units)

@@ -14,7 +14,7 @@ KEEP = timedelta(days=90)
 class RunLog(Service[Run]):
     entity = RUN
 
-    def log(self, run: Run, message: str, *, stage: int | None = None, level: str = "info", **facts: Any) -> None:
+    def log(self, run: Run, message: str, /, *, stage: int | None = None, level: str = "info", **facts: Any) -> None:
         """Add a line to the run's log."""
         now = self.ctx.deps.clock.now()
         at = stamp(now)

@@ -261,7 +261,7 @@ _PARAMETERS: Json = {
         "name": "X-Account-Id",
         "in": "header",
         "description": "For developers and system users alone (403 for others): the account to work in. Each use is logged.",
-        "schema": {"type": "string", "minLength": 1},
+        "schema": {"type": "string"},
     },
     "IdempotencyKey": {
         "name": "Idempotency-Key",
@@ -274,6 +274,6 @@ _PARAMETERS: Json = {
         "name": "If-Match",
         "in": "header",
         "description": "The version you have read (the ETag): 412 when the object has changed since. Without it the last write wins.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": r'^("[0-9]{1,18}"|[0-9]{1,18}|\*)$'},
     },
 }

@@ -41,7 +41,7 @@ def versioned(route: Route) -> bool:
 
 
 def takes_body(route: Route) -> bool:
-    return route.method in ("POST", "PUT", "PATCH")
+    return route.method in ("POST", "PUT", "PATCH") or (route.method == "DELETE" and (route.body_schema or route.body) is not None)
 
 
 def errors_of(route: Route) -> dict[int, list[type[AppError]]]:

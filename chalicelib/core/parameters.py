@@ -49,7 +49,9 @@ def list_parameters(entity: Entity[Any]) -> type[BaseModel]:
             "Order of the list; objects without a value come last.", type="string", enum=orderings, default=entity.default_ordering
         ),
         "page_size": _parameter("Objects a page.", type="integer", minimum=1, maximum=PAGE_SIZE_MAX, default=PAGE_SIZE),
-        "cursor": _parameter("A place in the list: take the whole `next` or `previous` URL rather than making one.", type="string"),
+        "cursor": _parameter(
+            "A place in the list: take the whole `next` or `previous` URL rather than making one.", type="string", format="cursor"
+        ),
         "page": _parameter("Page by number, for the first few thousand rows; beyond that follow `next`.", type="integer", minimum=1),
         "deleted": _parameter("`true`: the deleted objects instead (admins and up).", type="string", enum=list(_BOOLEAN)),
     }

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from chalicelib.auth.sites import get_site
 from chalicelib.core.resource import resource_routes
 from chalicelib.core.routing import Call, Router
+from chalicelib.integration import publish_routes
 from chalicelib.integration.connections import CONNECTION, Connections, Target, publisher_of
 
 router = Router("integration", tag="Integration", throttle="default")
@@ -38,3 +39,6 @@ def test_connection(call: Call) -> Any:
     connection = connections.get(call.id)
     found = publisher_of(call.ctx, connection, get_site(call.ctx, connection.site_id).name).check()
     return {"ok": found.ok, "message": found.message, "details": found.details}
+
+
+router.routes += publish_routes.router.routes

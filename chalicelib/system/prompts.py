@@ -1,7 +1,8 @@
 """Prompts of a tenant's own, one per AI function at most; without one the built-in prompt is used."""
 
+from collections.abc import Callable
 from string import Template
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -14,11 +15,13 @@ PromptType = Literal["auto_cluster", "generate_ideas", "generate_content", "gene
 
 
 class AIPrompt(Record):
-    """prompt_value: text with `$variables`; unknown ones stay as they are."""
+    """prompt_value: text with `$variables`; unknown ones stay as they are. is_default: it was reset, so the built-in prompt is used, as
+    it is now and will be; the text shown is the one it had when it was reset."""
 
     prompt_type: PromptType
     prompt_value: str = Field(min_length=1, max_length=20_000)
     function_name: str | None = None
+    is_default: bool = False
 
     @field_validator("prompt_value")
     @classmethod
@@ -45,8 +48,16 @@ PROMPT: Entity[AIPrompt] = Entity(
 class Prompts(Service[AIPrompt]):
     entity = PROMPT
 
+    def changes(self, present: AIPrompt, changes: dict[str, Any]) -> dict[str, Any]:
+        return {**changes, "is_default": False} if "prompt_value" in changes else changes
+
+    def reset(self, public_id: str, built_in: Callable[[str], str]) -> AIPrompt:
+        """Use the built-in prompt again. built_in: its text, by type. Raises: NotFound."""
+        return self.repository.patch(public_id, lambda old: {"prompt_value": built_in(old.prompt_type), "is_default": True})
+
 
 def own_prompt(ctx: Context, prompt_type: str) -> AIPrompt | None:
     """The account's own prompt of this function, if it has one: two key look-ups at most."""
     sentinel = ctx.deps.table.get((f"{ctx.tenant}#A#U", f"PR#prompt_type#{prompt_type}"), consistent=False)
-    return ctx.repository(PROMPT).find(sentinel["of"]) if sentinel else None
+    found = ctx.repository(PROMPT).find(sentinel["of"]) if sentinel else None
+    return found if found is not None and not found.is_default else None

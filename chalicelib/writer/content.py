@@ -36,7 +36,7 @@ class Content(SectorRecord):
     those still pending; score, findings: the content check; sync_*: the state of publishing; external_*: the remote post.
 
     approved: an editor said yes to just this version. held: an editor took it back (rejected, unpublished), so automation leaves it
-    alone until it is put into review again. note: what the editor last said.
+    alone until it is put into review again. note: what the editor last said. optimistic: shown as published while that is under way.
     """
 
     title: str = Field(min_length=1, max_length=300)
@@ -77,6 +77,7 @@ class Content(SectorRecord):
     approved_by: str | None = None
     approved_at: str | None = None
     held: bool = False
+    optimistic: bool = False
     generated_by: str = ""
 
     @property
@@ -177,8 +178,9 @@ def revisions(ctx: Context, content: Content) -> list[dict[str, Any]]:
     """What is known of each revision, newest first, without the texts."""
     pk, _ = body_key(ctx.tenant, content.id, 0)
     items = ctx.deps.table.query_all(Query(pk, condition="begins_with(sk, :b)", values={":b": "B#"}, forward=False, consistent=True))
+    known = {"created_by": "", "note": "", "words": None, "provenance": None}
     hidden = {"pk", "sk", "gz", "file"}
-    return [{**{k: v for k, v in i.items() if k not in hidden}, "current": i["revision"] == content.revision} for i in items]
+    return [{**known, **{k: v for k, v in i.items() if k not in hidden}, "current": i["revision"] == content.revision} for i in items]
 
 
 class Contents(Service[Content]):
@@ -196,6 +198,7 @@ class Contents(Service[Content]):
         return [
             {
                 **shown,
+                "status": "published" if shown["optimistic"] and shown["sync_status"] in ("queued", "publishing") else shown["status"],
                 "has_images": shown["images_total"] > 0,
                 "images_ready": shown["images_total"] > 0 and shown["images_open"] == 0,
                 "wp_post_id": shown["external_id"],

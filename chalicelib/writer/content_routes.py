@@ -104,13 +104,13 @@ def restore(call: Call) -> Answer:
 
 
 # -- review
-class Statuses(Body):
+class ContentStatuses(Body):
     ids: Ids = ids_field("content_ids")
     status: str = Field(min_length=1, max_length=20)
     note: str | None = Field(None, max_length=2000)
 
 
-@router.post("content/bulk_update", summary="Move contents between draft and review", body=Statuses, answer=BulkAnswer)
+@router.post("content/bulk_update", summary="Move contents between draft and review", body=ContentStatuses, answer=BulkAnswer)
 def bulk_update(call: Call) -> Any:
     wanted, editor = call.body, Editor(call.ctx)
     if wanted.status not in ("draft", "review", "published"):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import Field, field_validator
 
 from chalicelib.auth.sites import active_sectors
 from chalicelib.auth.users import USER
@@ -22,11 +22,13 @@ MAX_POSITION = 99
 
 
 class NewImage(Body):
-    """Of a content, else of a task, else of a sector: the one named, or the first of the caller's active site. position: the first
-    free one of its type when left out."""
+    """Of a content (also content_id), else of a task (task_id), else of a sector: the one named, or the first of the caller's active
+    site. position: the first free one of its type when left out."""
 
-    content: str | None = Field(None, validation_alias=AliasChoices("content", "content_id"))
-    task: str | None = Field(None, validation_alias=AliasChoices("task", "task_id"))
+    content: str | None = None
+    content_id: str | None = None
+    task: str | None = None
+    task_id: str | None = None
     site_id: str | None = None
     sector_id: str | None = None
     image_type: ImageType
@@ -116,9 +118,10 @@ class ImageEditor(Images):
 
     def _place(self, wanted: NewImage) -> tuple[str, str, str | None, str | None]:
         """Sector, the id's own part, content and task of a new image. Raises: ValidationFailed, NotFound."""
-        content = self.ctx.repository(CONTENT).find(wanted.content) if wanted.content else None
-        task = self.ctx.repository(TASK).find(wanted.task) if wanted.task else None
-        for name, given, found in (("content", wanted.content, content), ("task", wanted.task, task)):
+        content_id, task_id = wanted.content or wanted.content_id, wanted.task or wanted.task_id
+        content = self.ctx.repository(CONTENT).find(content_id) if content_id else None
+        task = self.ctx.repository(TASK).find(task_id) if task_id else None
+        for name, given, found in (("content", content_id, content), ("task", task_id, task)):
             if given and found is None:
                 raise ValidationFailed.field(name, f"there is no such {name}.")
         if content is None and task is not None and task.content:

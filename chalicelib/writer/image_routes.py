@@ -23,7 +23,7 @@ FILE_SECONDS = 300  # how long a picture's signed address works
 resource_routes(router, "images", ImageEditor, IMAGE, create_body=NewImage)
 
 
-class Statuses(Body):
+class ImageStatuses(Body):
     """Of the images named, or of all images of a content."""
 
     ids: Ids | None = ids_field("image_ids", most=MAX_IDS, optional=True)
@@ -31,7 +31,7 @@ class Statuses(Body):
     status: ImageStatus
 
 
-@router.post("images/bulk_update", summary="Set images' status", body=Statuses, answer=BulkAnswer, errors=(NotFound, ValidationFailed))
+@router.post("images/bulk_update", summary="Set images' status", body=ImageStatuses, answer=BulkAnswer, errors=(NotFound, ValidationFailed))
 def bulk_update(call: Call) -> Any:
     wanted, editor = call.body, ImageEditor(call.ctx)
     if (wanted.ids is None) == (wanted.content_id is None):

@@ -186,16 +186,17 @@ class ApiServer:
                 with active:
                     _answer(self, gateway, pages)
 
-            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = answer
+            def __getattr__(self, name: str) -> Any:
+                """`do_GET`, `do_POST`: every method, known or not, gets an answer of the API."""
+                if name.startswith("do_"):
+                    return self.answer
+                raise AttributeError(name)
 
             def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-                """What the HTTP server itself refuses (a method or header it cannot read): in the envelope too."""
+                """What cannot be read as HTTP, in the envelope too."""
                 self.close_connection = True
-                known = {405: "method_not_allowed", 501: "method_not_allowed"}
-                status, kind = (405, known[code]) if code in known else (code, "validation_error")
-                if getattr(self, "command", None) is None:
-                    self.command, self.request_version = "GET", "HTTP/1.1"
-                _send(self, *refusal(status, kind, message or "This request cannot be read."))
+                self.request_version = self.protocol_version  # unknown when the first line cannot be read; HTTP/0.9 has no headers
+                _send(self, *refusal(code, "validation_error", message or "This request cannot be read."))
 
             def log_message(self, format: str, *args: Any) -> None:
                 log.debug(format, *args)

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from infra.local.session import DATA, ROOT, Session, Trouble, wanted_port
 
 SITE_FOLDER = Path(os.environ.get("DEMO_SITE") or ROOT / "build" / "demo-site")
 RUN_SECONDS_MAX = 3600
+FAILURES_SHOWN = 5
 console = Console(highlight=False)
 
 
@@ -58,7 +60,7 @@ def main() -> int:
         with Session(fresh=True, port=_port(), settings=wanted.settings) as session:
             return _show(Client(session.server.url), session, csv, wanted, started)
     except Trouble as trouble:
-        console.print(f"[bold red]{trouble}")
+        console.print(str(trouble), style="bold red", markup=False)
         return 1
     except KeyboardInterrupt:
         console.print("\nStopped. What was made so far is in .local/ (make serve shows it).")
@@ -81,21 +83,25 @@ def _show(client: Client, session: Session, csv: Path, wanted: live.Live, starte
     site = client.rows("auth/sites/")[0]
     sector = client.rows("auth/sectors/", site_id=site["id"])[0]
     where = {"site_id": site["id"], "sector_id": sector["id"]}
+    wanted.connect(client.call, site["id"])
     report = _import(client, csv, where)
     client.call("PUT", "automation/config/", params={"site_id": site["id"]}, json=wanted.config())
-    wanted.connect(client.call, site["id"])
     estimate = client.call("GET", "automation/estimate/", params={"site_id": site["id"]})
-    console.print(f"The run is estimated at {estimate['total']} of {estimate['balance']} credits.")
+    what = "All keywords would come to" if wanted.articles else "The run is estimated at"
+    console.print(f"{what} {estimate['total']} of {estimate['balance']} credits.")
     wanted.announce(console.print, estimate)
     run = _run(client, site["id"])
     seconds = time.monotonic() - started
     articles = client.rows("writer/content/", site_id=site["id"])
     _summary(client, run, report, articles)
+    wanted.account_for(console.print, client.call)
+    _failures(client, run)
     if run["status"] != "completed":
-        for failure in client.call("GET", f"automation/runs/{run['id']}/failures/")[:5]:
-            console.print(f"  stage {failure['stage']}: {failure['detail']}")
         raise Trouble(f"The run is {run['status']}: {run['reason']}")
-    _publish_folder(session.data / "static" / site["id"], articles, wanted)
+    if not articles:
+        reasons = [s["skip_reason"] for s in run["stages"] if s["skip_reason"]]
+        raise Trouble(f"No article came of these keywords. {reasons[0] if reasons else ''}")
+    _published(session.data / "static" / site["id"], articles, wanted)
     console.print(f"Done in {seconds:.0f} s. The data stays in .local/: [bold]make serve[/] shows it in the API.")
     if wanted.next_steps:
         console.print(wanted.next_steps)
@@ -169,10 +175,20 @@ def _summary(client: Client, run: dict[str, Any], report: dict[str, Any], articl
         console.print(f"  {article['title']} ({article['word_count']} words, score {article['score']})")
 
 
-def _publish_folder(source: Path, articles: list[dict[str, Any]], wanted: live.Live) -> None:
+def _failures(client: Client, run: dict[str, Any]) -> None:
+    """What could not be done, each reason once."""
+    failures = client.call("GET", f"automation/runs/{run['id']}/failures/")
+    for (number, reason), times in Counter((f["stage"], f["detail"]) for f in failures).most_common(FAILURES_SHOWN):
+        console.print(f"  stage {number}, {times} failed: {reason}", markup=False)
+
+
+def _published(source: Path, articles: list[dict[str, Any]], wanted: live.Live) -> None:
+    """Say where the articles can be read; the static ones are copied to the demo's folder first."""
     if wanted.wordpress:
+        console.print(f"Drafts on {wanted.wordpress['url']} (log in there to read them):", markup=False)
         for article in articles:
-            console.print(f"  {article['external_url'] or article['sync_reason']}")
+            note = f" ({article['sync_reason']})" if article["sync_reason"] else ""
+            console.print(f"  {article['external_url'] or article['title']}{note}", markup=False)
         return
     shutil.rmtree(SITE_FOLDER, ignore_errors=True)
     shutil.copytree(source, SITE_FOLDER)

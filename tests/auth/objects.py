@@ -1,5 +1,6 @@
 """Objects of every kind in a tenant, made through the declared create routes, and bodies that those routes accept."""
 
+import re
 import sys
 import types
 from enum import Enum
@@ -131,9 +132,9 @@ def _stored(world: World, tenant: Tenant, entity: Entity[Any], ids: Ids, secret:
 
 
 def _kind(route: Route) -> str:
-    """The entity's name, by the record that the route answers with."""
+    """The entity's name, by the record that the route answers with, or one made of it."""
     found = {v.model: v.name for m in list(sys.modules.values()) for v in vars(m).values() if isinstance(v, Entity)}
-    return str(found[route.answer])
+    return next(str(found[base]) for base in route.answer.__mro__ if base in found)
 
 
 def request(slot: Slot, mine: Ids, value: str, secret: str) -> tuple[str, dict[str, Any] | None]:
@@ -152,6 +153,7 @@ def request(slot: Slot, mine: Ids, value: str, secret: str) -> tuple[str, dict[s
         query[slot.name] = value
     elif slot.where == "body" and body is not None:
         body[slot.name] = [value] if slot.listed else value
+    path = re.sub(r"\{\w+\}", "1", path)  # other variables are numbers
     parameters = "&".join(f"{k}={v}" for k, v in query.items())
     return path + (f"?{parameters}" if parameters else ""), body
 

@@ -67,7 +67,8 @@ def slots() -> list[Slot]:
             found += [Slot(route, "query", n) for n in _names(route.query) if _is_id(n)]
         model: Any = route.body or route.body_schema
         if model is not None:
-            found += [Slot(route, "body", n, n.endswith("ids")) for n in _names(model) if _is_id(n)]
+            owners = {"site_id", "sector_id"} if route.method in ("PUT", "PATCH") else set()  # read-only there, so ignored
+            found += [Slot(route, "body", n, n.endswith("ids")) for n in _names(model) if _is_id(n) and n not in owners]
     return found
 
 

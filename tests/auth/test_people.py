@@ -115,6 +115,14 @@ class TestGrants:
         assert editor.get(f"auth/sites/{tenant.site_id}").status == 200
         assert api.post("auth/site-access", again).status == 409
 
+    def test_a_list_tells_nothing_of_sites_that_are_not_granted(self, world: World, tenant: Tenant) -> None:
+        api = world.api(tenant)
+        other = api.post("auth/sites", {"name": "Aside", "slug": "aside"}).data["id"]
+        for ordering in ("name", "-created_at"):
+            body = world.api(tenant, "viewer").get(f"auth/sites?ordering={ordering}&page_size=1").body
+            assert ([s["id"] for s in body["results"]], body["count"], body["next"]) == ([tenant.site_id], 1, None)
+        assert {s["id"] for s in api.get("auth/sites").body["results"]} == {tenant.site_id, other}
+
     def test_a_foreign_user_or_site_is_unknown(self, world: World) -> None:
         api = world.api(world.a)
         mine = {"user": world.a.users["viewer"][0], "site_id": world.a.site_id}

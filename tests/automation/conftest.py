@@ -17,10 +17,9 @@ def _world() -> Iterator[World]:
 @pytest.fixture
 def world(_world: World) -> Iterator[World]:
     """The world with an empty script. What a test scripted must have happened."""
-    _world.script.clear()
+    _world.begin()
     yield _world
-    assert _world.script.unused() == []
-    _world.work()
+    _world.end()
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ class Script:
     lock: Any = field(default_factory=threading.Lock)
 
     def at(self, name: str, *effects: Any, item: str | None = None) -> None:
-        """The next calls of one item (the first that comes, unless named) have these effects: an error to raise, or an answer."""
+        """The next calls of one item (the first that comes, unless named; `*`: of any) have these effects."""
         self.rules[name].append(_Rule(list(effects), item))
 
     def always(self, name: str, effect: Any) -> None:
@@ -76,7 +76,7 @@ class Script:
             self.seen[name].append(request)
             effect = self.everywhere.get(name)
             for rule in self.rules.get(name, ()):
-                if rule.effects and (rule.item or rule.found or item) == item:
+                if rule.effects and (rule.item or rule.found or item) in (item, "*"):
                     rule.found, effect = item, rule.effects.pop(0)
                     break
         if isinstance(effect, BaseException):
@@ -181,8 +181,8 @@ class ScriptedTable(Table):
     def _happen(self, when: str, keys: list[str]) -> None:
         for name in list(self._script.rules):
             prefix, _, part = name.partition(":")
-            if prefix == f"{self._called}.{when}" and any(part in k for k in keys):
-                self._script.next(name, part)
+            if prefix == f"{self._called}.{when}" and (found := [k for k in keys if part in k]):
+                self._script.next(name, found[0])
 
     def query(self, q: Query) -> QueryPage:
         for name in list(self._script.rules):

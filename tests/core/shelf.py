@@ -14,6 +14,7 @@ from chalicelib.core.resource import resource_routes
 from chalicelib.core.routing import Call, Router
 from chalicelib.core.scope import Scope
 from chalicelib.core.service import Service
+from tests.conftest import Place
 
 
 class Book(SectorRecord):
@@ -142,6 +143,46 @@ class Client:
         parts = urlsplit(address)
         path = parts.path.removeprefix("/api/v1/shelf/").strip("/")
         return self.ask("GET", path, query=parse_qs(parts.query, keep_blank_values=True))
+
+
+ROUTE_OF_ONE = "books/{id}"
+
+
+def body(place: Place, **fields: Any) -> dict[str, Any]:
+    return {"site_id": place.site_id, "sector_id": place.sector_id, "title": "A title", **fields}
+
+
+def made(client: Client, place: Place, **fields: Any) -> dict[str, Any]:
+    reply = client.ask("POST", "books", body(place, **fields))
+    assert reply.status == 201, reply.text
+    data: dict[str, Any] = reply.json["data"]
+    return data
+
+
+def refused(reply: Reply, status: int, code: str, *fields: str) -> dict[str, Any]:
+    """The error of a refusal, after checking its whole shape."""
+    assert reply.status == status, reply.text
+    assert set(reply.json) == {"success", "error", "request_id"}
+    assert reply.json["success"] is False
+    assert reply.json["request_id"] == "request-1"
+    error: dict[str, Any] = reply.error
+    assert error["code"] == code
+    assert error["message"]
+    for name in fields:
+        assert error["fields"][name], error
+    return error
+
+
+def listed(client: Client, **query: Any) -> dict[str, Any]:
+    reply = client.ask("GET", "books", query={k: [str(v)] for k, v in query.items()})
+    assert reply.status == 200, reply.text
+    page: dict[str, Any] = reply.json
+    assert set(page) == {"success", "count", "count_is", "complete", "next", "previous", "results", "request_id"}
+    return page
+
+
+def titles(page: dict[str, Any]) -> list[str]:
+    return [b["title"] for b in page["results"]]
 
 
 def _broken(call: Call) -> None:

@@ -133,7 +133,9 @@ def _article(prompt: str) -> dict[str, Any]:
         section = _object(item, "heading", "points")
         outline.append({"heading": section["heading"], "points": section["points"].split(" | ")})
     return {
-        **{name: _text(_tag(prompt, name)) for name in ("title", "description", "primary_keyword", "brief")},
+        **{
+            name: _text(_tag(prompt, name)) for name in ("title", "description", "primary_keyword", "brief", "present_text", "instructions")
+        },
         "content_type": kind,
         "content_structure": structure,
         "keywords": _list(_tag(prompt, "keywords")),
@@ -146,6 +148,7 @@ def _article(prompt: str) -> dict[str, Any]:
         "cluster": _lines(_tag(prompt, "cluster"), "name", "description"),
         "cluster_keywords": [_keyword(item, "intent") for item in _list(_tag(prompt, "related_keywords"))],
         "site": _lines(_tag(prompt, "site"), "name", "domain"),
+        "strategy": _lines(_tag(prompt, "strategy")) or None,
         "author": _lines(_tag(prompt, "author")) or None,
         "links": [_object(item, "title", "url") for item in _list(_tag(prompt, "links"))],
     }
@@ -197,13 +200,9 @@ def _list(text: str) -> list[str]:
 
 def _object(item: str, *names: str) -> dict[str, str]:
     """`a: x; b: y` as an object with these names; what an item leaves out is empty."""
-    found = re.match(
-        "".join(rf"(?:(?:; )?{name}: (?P<{name}>.*?))?(?=$|; )" for name in names[:-1]) + rf"(?:(?:; )?{names[-1]}: (?P<{names[-1]}>.*))?$",
-        item,
-        re.DOTALL,
-    )
-    assert found, item
-    return {name: found[name] or "" for name in names}
+    parts = re.split(rf"(?:^|; )({'|'.join(names)}): ", item)[1:]
+    found = dict(zip(parts[::2], parts[1::2], strict=True))
+    return {name: found.get(name, "") for name in names}
 
 
 def _keyword(item: str, *figures: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -93,6 +94,16 @@ def test_refusals_are_in_the_envelope_and_carry_cors(client: http.client.HTTPCon
         assert (found, answer["error"]["code"], answer["success"]) == (status, code, False)
         assert headers["access-control-allow-origin"] == "*"  # as the template's gateway responses
         assert answer["request_id"]
+
+
+def test_what_is_not_http_is_answered_all_the_same(server: ApiServer) -> None:
+    for line, status in ((b"GET / HTTP/9.9", b"505"), (b"NONSENSE", b"400"), (b"GET / HTTP/x", b"400")):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+            connection.sendall(line + b"\r\n\r\n")
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        head, _, body = answer.rpartition(b"\r\n\r\n")
+        assert b" " + status + b" " in head.split(b"\r\n")[0]
+        assert json.loads(body)["error"]["code"] == "validation_error"
 
 
 def test_a_preflight_is_answered_without_the_application(client: http.client.HTTPConnection) -> None:

@@ -6,6 +6,7 @@ from chalicelib.ai.answers import ClusterNames
 from chalicelib.ai.clustering import group
 from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Part, Provenance, Skip
 from chalicelib.ai.voice import voice
+from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
 from chalicelib.core.ids import site_of, ulid
 from chalicelib.core.repository import ListRequest
@@ -99,7 +100,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
                 generated_by=provenance.provider,
                 **figures,
             )
-            writes = clusters.creating(cluster)
+            writes = [*clusters.creating(cluster), *use(ctx, clusters=1)]
             made.append(cluster.id)
         else:
             cluster = clusters.changed(g.cluster, **figures)
@@ -112,7 +113,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
             parts.append(Part(f"{cluster.id}.{at}", [*(writes if at == 0 else []), *changes, *keywords.counting(some)], len(some)))
         mapped += len(pairs)
     result = {"clusters": made, "clusters_filled": filled, "keywords": mapped, "left": state["left"]}
-    return Outcome([], 0, result, parts)
+    return Outcome(use(ctx, ai_requests=1), 0, result, parts)
 
 
 def _free(name: str, taken: set[str]) -> str:

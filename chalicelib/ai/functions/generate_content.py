@@ -8,6 +8,7 @@ from chalicelib.ai import regeneration
 from chalicelib.ai.answers import ArticleDraft
 from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
 from chalicelib.ai.voice import voice
+from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
 from chalicelib.core.table import Write, update
 from chalicelib.planner.clusters import CLUSTER
@@ -118,6 +119,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
     if idea is not None:
         writes += ideas.changing(idea, ideas.changed(idea, status="completed"))
     writes.append(update(ctx.repository(CLUSTER).key(task.cluster), "ADD content_count :one, version :one", "attribute_exists(pk)", one=1))
+    writes += use(ctx, words=content.word_count, ai_requests=1)
     return Outcome(writes, task.word_count, {"content": content.id, "score": check.score})
 
 

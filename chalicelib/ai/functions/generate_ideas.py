@@ -6,6 +6,7 @@ from chalicelib.ai.answers import Ideas as IdeasAnswer
 from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
 from chalicelib.ai.voice import voice
 from chalicelib.auth.sites import Site, get_site
+from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
 from chalicelib.core.ids import site_of, ulid
 from chalicelib.core.repository import ListRequest
@@ -86,6 +87,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
         writes += clusters.changing(cluster, clusters.changed(cluster, status="mapped", ideas_count=cluster.ideas_count + len(made)))
     else:
         writes += figure_writes(ctx, idea_deltas((None, idea) for idea in made), mapped=True)
+    writes += use(ctx, ideas=len(made), ai_requests=1)
     return Outcome(writes, len(made), {"ideas": [i.id for i in made]})
 
 

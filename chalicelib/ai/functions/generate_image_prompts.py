@@ -5,6 +5,7 @@ from typing import Any
 from chalicelib.ai.answers import ImagePrompts
 from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
 from chalicelib.auth.sites import get_site
+from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
 from chalicelib.writer.content import CONTENT, body_html
 from chalicelib.writer.html import outline
@@ -57,7 +58,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
         content, prompts_done=True, images_total=content.images_total + len(made), images_open=content.images_open + len(made)
     )
     writes = [w for image in made for w in images.creating(image, counted=False)]
-    writes += [*images.counting((None, image) for image in made), *contents.changing(content, changed)]
+    writes += [*images.counting((None, image) for image in made), *contents.changing(content, changed), *use(ctx, ai_requests=1)]
     return Outcome(writes, 1, {"images": [i.id for i in made]})
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
 from chalicelib.ai.prompts import prompt_for
 from chalicelib.auth.sites import get_site
+from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
 from chalicelib.core.errors import InvalidAnswer, NotFound
 from chalicelib.ports import ImageRequest
@@ -52,7 +53,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
         attempts=old.attempts + 1,
         generated_by=provenance.provider,
     )
-    writes = [*images.changing(old, new), *_content_writes(ctx, loaded.state["content"], old)]
+    writes = [*images.changing(old, new), *_content_writes(ctx, loaded.state["content"], old), *use(ctx, images=1, ai_requests=1)]
     return Outcome(writes, 1, {"image": new.id, "path": path})
 
 

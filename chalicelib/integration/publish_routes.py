@@ -1,0 +1,72 @@
+"""HTTP of publishing contents: asking for it, taking it back, and how it stands."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from chalicelib.core.bulk import MAX_PAID_IDS, Body, BulkFailure, Ids, ids_field
+from chalicelib.core.errors import AlreadyPublished, Conflict, NotFound
+from chalicelib.core.routing import Answer, Call, Router
+from chalicelib.integration import publish_requests
+from chalicelib.writer.content import Content, Contents, body_html
+
+router = Router("writer", tag="Writer", throttle="writer")
+
+
+class PublishQuery(BaseModel):
+    """optimistic: show the content as published at once, and take that back when the target refuses."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    optimistic: bool = False
+
+
+class Queued(BaseModel):
+    task_id: str
+    accepted: int
+
+
+@router.post(
+    "content/{id}/publish",
+    summary="Publish a content",
+    query=PublishQuery,
+    answer=Queued,
+    status=202,
+    errors=(NotFound, Conflict, AlreadyPublished),
+)
+def publish(call: Call) -> Any:
+    """What is published and has not changed since is refused; what has changed is updated in place."""
+    return publish_requests.request(call.ctx, call.id, optimistic=call.query.optimistic)
+
+
+class ContentsToPublish(Body):
+    ids: Ids = ids_field("content_ids", most=MAX_PAID_IDS)
+
+
+class QueuedMany(BaseModel):
+    """task_id: None when nothing could be queued. succeeded: contents that are queued; failed: those that cannot be published."""
+
+    task_id: str | None
+    accepted: int
+    succeeded: list[str]
+    failed: list[BulkFailure]
+
+
+@router.post("content/bulk_publish", summary="Publish contents", body=ContentsToPublish, answer=QueuedMany, status=202)
+def bulk_publish(call: Call) -> Any:
+    """At most 10 contents."""
+    return publish_requests.request_many(call.ctx, call.body.ids)
+
+
+@router.post("content/{id}/unpublish", summary="Take a content back to draft", answer=Content, errors=(NotFound, Conflict))
+def unpublish(call: Call) -> Answer:
+    """The post stays online at its target; publishing again updates that post."""
+    content = publish_requests.unpublish(call.ctx, call.id)
+    data = {**Contents(call.ctx).present([content])[0], "html": body_html(call.ctx, content)}
+    return Answer(data, message="It is a draft again here. The post stays online at its target; delete it there if it should go.")
+
+
+@router.get("content/{id}/wordpress_status", summary="The remote post of a content", answer=dict[str, Any], errors=(NotFound,))
+def wordpress_status(call: Call) -> Any:
+    """As the target last answered."""
+    return publish_requests.status(call.ctx, call.id)

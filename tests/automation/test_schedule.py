@@ -1,0 +1,132 @@
+"""When automations are due, that each due time starts one run, and that runs whose execution died go on."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.automation import control
+from chalicelib.automation.config import AutomationConfig, config_of
+from chalicelib.automation.schedule import RECOVERIES, check_scheduled_automations, next_due
+from chalicelib.core.ids import parse_stamp
+from tests.automation.pipeline import FEW, World
+
+
+def config(**settings: Any) -> AutomationConfig:
+    fixed = {"id": "s-automation", "site_id": "s", "created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-01-01T00:00:00.000Z"}
+    return AutomationConfig(**{**fixed, "time_zone": "Europe/Berlin", **settings})
+
+
+@pytest.mark.parametrize(
+    ("settings", "after", "due"),
+    [
+        ({"time": "02:00"}, "2026-11-20T12:00Z", "2026-11-21T01:00Z"),
+        ({"time": "02:00"}, "2026-11-21T00:59Z", "2026-11-21T01:00Z"),
+        ({"time": "02:00"}, "2026-11-21T01:00Z", "2026-11-22T01:00Z"),  # later than, never the same time again
+        ({"time": "02:30"}, "2026-03-28T12:00Z", "2026-03-29T01:30Z"),  # does not exist that night: 03:30 summer time
+        ({"time": "02:30"}, "2026-03-29T01:30Z", "2026-03-30T00:30Z"),
+        ({"time": "02:30"}, "2026-10-24T12:00Z", "2026-10-25T00:30Z"),  # exists twice that night: the first
+        ({"time": "02:30"}, "2026-10-25T00:30Z", "2026-10-26T01:30Z"),  # and not the second
+        ({"time": "06:00", "frequency": "weekly"}, "2026-11-20T12:00Z", "2026-11-23T05:00Z"),
+        ({"time": "06:00", "frequency": "monthly"}, "2026-12-01T05:00Z", "2027-01-01T05:00Z"),
+        ({"time": "00:15", "frequency": "hourly"}, "2026-10-25T00:20Z", "2026-10-25T01:15Z"),
+        ({"time": "23:30", "time_zone": "Pacific/Auckland"}, "2026-11-20T12:00Z", "2026-11-21T10:30Z"),
+    ],
+)
+def test_due_times(settings: dict[str, str], after: str, due: str) -> None:
+    assert next_due(config(**settings), datetime.fromisoformat(after)) == datetime.fromisoformat(due).astimezone(UTC)
+
+
+def test_two_ticks_start_one_run(world: World) -> None:
+    account = world.account((), enabled=True, time="02:00", time_zone="Europe/Berlin")
+    due = config_of(account.ctx, account.site).next_run_at
+    assert due is not None
+    assert check_scheduled_automations(world.deps)["started"] == 0
+    world.clock.ahead += parse_stamp(due) - world.clock.now()
+    started: list[int] = []
+    ticks = [threading.Thread(target=lambda: started.append(check_scheduled_automations(world.deps)["started"])) for _ in range(3)]
+    for tick in ticks:
+        tick.start()
+    for tick in ticks:
+        tick.join()
+    world.work()
+    assert sorted(started) == [0, 0, 1]
+    runs = account.runs.repository.under((f"{account.ctx.tenant}#{account.site}#R", ""))
+    assert [(r.status, r.trigger) for r in runs] == [("completed", "scheduled")]
+    moved = config_of(account.ctx, account.site).next_run_at
+    assert moved is not None and parse_stamp(moved) - parse_stamp(due) == timedelta(days=1)
+    account.configure(enabled=False)
+    world.clock.forward(days=2)
+    assert check_scheduled_automations(world.deps)["due"] == 0
+
+
+def test_what_cannot_start_hinders_nobody(world: World) -> None:
+    """A site without credits and one whose run is still active are left for their next time; the third one starts."""
+    poor, busy, fine = world.account(FEW, enabled=True), world.account((), enabled=True), world.account((), enabled=True)
+    poor.credit(0)
+    held = busy.runs.begin(busy.site, [busy.sector])
+    control.pause(busy.ctx, held.id)
+    world.clock.forward(days=1, hours=1)
+    assert check_scheduled_automations(world.deps)["started"] == 1
+    world.work()
+    assert fine.runs.repository.under((f"{fine.ctx.tenant}#{fine.site}#R", ""))[0].status == "completed"
+    assert check_scheduled_automations(world.deps)["due"] == 0
+    control.cancel(busy.ctx, held.id)
+    for account in (poor, busy, fine):
+        account.configure(enabled=False)
+
+
+def test_a_run_whose_execution_died_goes_on(world: World) -> None:
+    account = world.account(FEW)
+    run = account.start()
+    world.deps.workflow.stop(account.runs.get(run.id).execution or "", "the region went down")
+    world.work()
+    assert account.shown(run.id)["status"] in ("created", "running")
+    assert check_scheduled_automations(world.deps)["recovered"] == 1
+    world.work()
+    shown = account.shown(run.id)
+    assert shown["status"] == "completed" and account.runs.get(run.id).attempt == 2 and account.runs.get(run.id).recoveries == 0
+    assert "The execution had ended early; the run goes on in a new one." in account.log(run.id)
+    assert check_scheduled_automations(world.deps)["recovered"] == 0
+    account.sound()
+
+
+def test_an_execution_that_was_never_started_is_started(world: World) -> None:
+    """Whoever made the run died before starting its execution."""
+    account = world.account(())
+    run = account.runs.begin(account.site, [account.sector])
+    assert check_scheduled_automations(world.deps)["recovered"] == 0, "it may still be on its way"
+    world.clock.forward(minutes=3)
+    assert check_scheduled_automations(world.deps)["recovered"] == 1
+    world.work()
+    assert account.shown(run.id)["status"] == "completed"
+
+
+def test_an_execution_that_dies_again_and_again_fails_its_run(world: World) -> None:
+    account = world.account(())
+    run = account.runs.begin(account.site, [account.sector])
+    account.runs.repository.patch(run.id, {"execution": "arn:gone", "recoveries": RECOVERIES})
+    world.script.at("workflow.status", "FAILED")
+    assert check_scheduled_automations(world.deps)["recovered"] == 0
+    shown = account.shown(run.id)
+    assert shown["status"] == "failed" and shown["reason"] == f"Its execution ended early {RECOVERIES + 1} times; see the log."
+    assert account.runs.holder(account.site) is None
+
+
+def test_a_days_cap_pauses_until_tomorrow(world: World) -> None:
+    account = world.account(FEW, max_credits_per_day=12, time_zone="Pacific/Auckland")
+    run = account.run()
+    assert (run["status"], run["reason"]) == ("paused", "budget") and run["credits"] <= 12
+    assert run["resumes_at"] is not None and parse_stamp(run["resumes_at"]) > world.clock.now()
+    assert check_scheduled_automations(world.deps)["resumed"] == 0
+    world.clock.ahead += parse_stamp(run["resumes_at"]) - world.clock.now()
+    assert check_scheduled_automations(world.deps)["resumed"] == 1
+    world.work()
+    second = account.shown(run["id"])
+    assert second["status"] == "paused" and run["credits"] < second["credits"] <= run["credits"] + 12
+    account.configure(max_credits_per_day=None)
+    control.resume(account.ctx, run["id"])
+    world.work()
+    assert account.shown(run["id"])["status"] == "completed"
+    account.sound()
