@@ -156,6 +156,9 @@ def _embedder(ctx: Context) -> Embed:
 
 def _ask(ctx: Context, function: AIFunction, loaded: Loaded, options: Options, report: Report) -> tuple[Any, Provenance]:
     started = time.monotonic()
+    if not loaded.ask:
+        choice = provider_for(ctx, "embedding").choice
+        return None, Provenance(function.name, choice.provider, choice.model, run_id=options.run_id, op=str(options.extra.get("op", "")))
     if function.schema is None:
         assert loaded.image is not None, function.name
         drawn = ctx.deps.image(provider_for(ctx, "image").choice).draw(loaded.image)

@@ -24,7 +24,8 @@ class Loaded:
     """What `load` found.
 
     facts: JSON types, what the prompt is rendered from; state: whatever `apply` needs, records with their versions; units: what is
-    reserved for, in units of the function's price; site_id: whose voice and provider count; image: set by image functions.
+    reserved for, in units of the function's price; site_id: whose voice and provider count; image: set by image functions; ask: False
+    when the facts need no model, and `apply` gets None for an answer.
     """
 
     facts: dict[str, Any]
@@ -32,6 +33,7 @@ class Loaded:
     units: int
     site_id: str
     image: ImageRequest | None = None
+    ask: bool = True
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from chalicelib.core.repository import ListRequest, Repository
 from chalicelib.core.service import Service
 from chalicelib.core.table import Write, update
 from chalicelib.system.authors import AUTHOR
+from chalicelib.system.strategies import STRATEGY
 
 SiteStatus = Literal["active", "inactive"]
 SLUG = r"^[a-z0-9]+(?:-[a-z0-9]+)*$"
@@ -209,6 +210,8 @@ class Sites(_Closable[Site]):
                 raise ValidationFailed.field("industry", "is not that of the site's sectors; change their industry sectors first.")
         if "default_author" in changed and record.default_author is not None:
             _need(self.ctx, AUTHOR, "default_author", record.default_author)
+        if "strategy" in changed and record.strategy is not None:
+            _need(self.ctx, STRATEGY, "strategy", record.strategy)
 
     def counting(self, old: Site | None, new: Site) -> list[Write]:
         step = (not new.deleted_at) - (old is not None and not old.deleted_at)

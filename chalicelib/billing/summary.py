@@ -52,9 +52,12 @@ def period(now: datetime, start: str | None, end: str | None) -> tuple[datetime,
 
 def _day(name: str, text: str) -> datetime:
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise ValidationFailed.field(name, "must be a day as YYYY-MM-DD.") from None
+        day = None
+    if day is None or not 2000 <= day.year <= 2999:
+        raise ValidationFailed.field(name, "must be a day as YYYY-MM-DD, from the year 2000 on.")
+    return day
 
 
 def usage_summary(ctx: Context, first: datetime, until: datetime, site_id: str | None = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field
 
-from chalicelib.core.entity import Entity, Filter, Record, in_account, validated
+from chalicelib.core.entity import Entity, Filter, Record, in_account, in_site, validated
 
 PARTITION = "B"
 TransactionType = Literal["purchase", "usage", "refund", "adjustment", "subscription", "reservation", "release"]
@@ -64,6 +64,18 @@ class _TypeFilter(Filter):
 
 _TIMES = {"created_after": Filter("created_at", "ge"), "created_before": Filter("created_at", "le")}
 
+
+def _site() -> Entity[Any]:
+    from chalicelib.auth.sites import SITE  # auth opens ledgers, so it is imported when asked for
+
+    return SITE
+
+
+def _run() -> Entity[Any]:
+    """A run as billing knows it: only that it exists. What else it is, is automation's."""
+    return Entity(name="run", plural="runs", model=Record, place=in_site("R"), letter="R", soft_delete=False)
+
+
 TRANSACTION: Entity[CreditTransaction] = Entity(
     name="credit_transaction",
     plural="credit transactions",
@@ -79,6 +91,11 @@ USAGE: Entity[CreditUsage] = Entity(
     model=CreditUsage,
     place=in_account("H", partition=PARTITION),
     letter="H",
-    filters={n: Filter(n) for n in ("operation_type", "run_id", "site_id", "model", "provider", "generated_by")} | _TIMES,
+    filters={
+        **{n: Filter(n) for n in ("operation_type", "model", "provider", "generated_by")},
+        "run_id": Filter("run_id", related=_run),
+        "site_id": Filter("site_id", related=_site),
+        **_TIMES,
+    },
     soft_delete=False,
 )

@@ -79,7 +79,7 @@ class Context:
         """The site's item. Raises: NotFound when it does not exist, is deleted or may not be seen."""
         self.scope.need_site(site_id)
         item = self.deps.table.get(site_key(self.tenant, site_id))
-        if item is None or item.get("deleted_at"):
+        if item is None or item.get("deleted_at") or item["id"] != site_id:  # longer text would reach a sector's item
             raise NotFound("There is no such site.")
         return item
 

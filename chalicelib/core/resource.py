@@ -1,6 +1,6 @@
 """The usual routes of a resource, derived from its Entity and Service: list, create, read, change, delete, restore."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -171,10 +171,12 @@ def resource_routes(
     write: str = "editor",
     create_body: type[BaseModel] | None = None,
     verbs: str = "list create get put patch delete restore",
+    write_only: Iterable[str] = (),
 ) -> None:
     """Declare the usual routes of a resource. read/write: least roles; create_body: the model of a create when it
-    differs from the record."""
+    differs from the record; write_only: further fields of a change that are never answered (secrets)."""
     wanted = set(verbs.split())
+    settable = entity.patch | frozenset(write_only)
     item = f"{path}/{{id}}"
     owners = {"account": set(), "site": {"site_id"}, "sector": {"site_id", "sector_id"}}[entity.place.kind]
     created = create_body or entity.create_shape(owners)
@@ -196,16 +198,19 @@ def resource_routes(
 
     def do_put(call: Call) -> Answer:
         s = service(call.ctx)
-        body = reject_unknown(entity, call.body, entity.patch, entity.create | owners)
+        body = reject_unknown(entity, call.body, settable, entity.create | owners)
         missing = [n for n in sorted(entity.patch) if n not in body and entity.model.model_fields[n].is_required()]
         if missing:
             raise ValidationFailed(f"{missing[0]}: is required.", fields={n: ["is required."] for n in missing})
-        cleared = {n: entity.model.model_fields[n].get_default(call_default_factory=True) for n in entity.patch if n not in body}
-        return one(s, s.patch(call.id, {**cleared, **{k: v for k, v in body.items() if k in entity.patch}}, if_match=version_wanted(call)))
+        # a status is moved, not described: leaving it out must not send an object back to its beginning
+        cleared = {
+            n: entity.model.model_fields[n].get_default(call_default_factory=True) for n in entity.patch if n not in body and n != "status"
+        }
+        return one(s, s.patch(call.id, {**cleared, **{k: v for k, v in body.items() if k in settable}}, if_match=version_wanted(call)))
 
     def do_patch(call: Call) -> Answer:
         s = service(call.ctx)
-        body = reject_unknown(entity, call.body, entity.patch, entity.create | owners)
+        body = reject_unknown(entity, call.body, settable, entity.create | owners)
         return one(s, s.patch(call.id, body, if_match=version_wanted(call)))
 
     def do_delete(call: Call) -> Answer:

@@ -94,14 +94,15 @@ class Service(Generic[M]):
     def check_related(self, record: M, names: Iterable[str] | None = None) -> None:
         """names: the fields to look at, all related ones by default (what an object pointed at may be gone by now).
 
-        Raises: ValidationFailed when an id names nothing, or something in another sector or site.
+        Raises: NotFound when an id names nothing that the scope sees (another tenant's included); ValidationFailed when it names
+        something in another sector or site.
         """
         for name, entity in self.related.items():
             value = getattr(record, name)
             if value is None or (names is not None and name not in names):
                 continue
             if self.ctx.repository(entity).find(value) is None:
-                raise ValidationFailed.field(name, f"there is no such {entity.name}.")
+                raise NotFound(f"{name}: there is no such {entity.name}.", fields={name: ["does not exist."]})
             kind = entity.place.kind
             if kind == "account" or self.entity.place.kind == "account":
                 continue

@@ -1,6 +1,7 @@
 """Connections: where a site is published. Secrets are write-only, sealed with the tenant and the field as context."""
 
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
@@ -30,8 +31,15 @@ class Connection(SiteRecord):
     @field_validator("url", "base_url")
     @classmethod
     def _address(cls, value: str) -> str:
-        if value and not value.startswith(("https://", "http://")):
-            raise ValueError("must begin with https://")
+        if not value:
+            return value
+        try:
+            parts = urlsplit(value)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            host = None
+        if not host or parts.scheme not in ("https", "http") or any(c in value for c in "\"'<>` \\\t\r\n"):
+            raise ValueError("must be an address such as https://example.com")
         return value.rstrip("/")
 
 
@@ -61,6 +69,22 @@ class Connections(Service[Connection]):
         record = self.repository.new(site_id, **fields, **self._sealed(body))
         self._complete(record)
         return self.repository.create(record)
+
+    def patch(self, public_id: str, body: dict[str, Any], *, if_match: int | None = None) -> Connection:
+        """A secret goes only where it was given for: another address or user name needs it anew. Raises as `create`."""
+
+        def changes(present: Connection) -> dict[str, Any]:
+            wanted = {**{k: v for k, v in body.items() if k in self.entity.patch}, **sealed}
+            changed = self.repository.changed(present, **wanted)
+            moved = (changed.url, changed.username) != (present.url, present.username)
+            for name in SECRET_FIELDS:
+                if moved and getattr(present, f"{name}_sealed") and f"{name}_sealed" not in sealed:
+                    raise ValidationFailed.field(name, "is required again when the address or the user name changes.")
+            self._complete(changed)
+            return wanted
+
+        sealed = self._sealed(body)
+        return self.repository.patch(public_id, changes, if_match=if_match)
 
     def _sealed(self, body: dict[str, Any]) -> dict[str, str]:
         return {

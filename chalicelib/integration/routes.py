@@ -8,7 +8,7 @@ from chalicelib.auth.sites import get_site
 from chalicelib.core.resource import resource_routes
 from chalicelib.core.routing import Call, Router
 from chalicelib.integration import publish_routes
-from chalicelib.integration.connections import CONNECTION, Connections, Target, publisher_of
+from chalicelib.integration.connections import CONNECTION, SECRET_FIELDS, Connections, Target, publisher_of
 
 router = Router("integration", tag="Integration", throttle="default")
 
@@ -30,7 +30,9 @@ class ConnectionBody(BaseModel):
     is_active: bool = True
 
 
-resource_routes(router, "connections", Connections, CONNECTION, read="admin", write="admin", create_body=ConnectionBody)
+resource_routes(
+    router, "connections", Connections, CONNECTION, read="admin", write="admin", create_body=ConnectionBody, write_only=SECRET_FIELDS
+)
 
 
 @router.post("connections/{id}/test_connection", role="admin", summary="Test a connection without changing anything", answer=dict[str, Any])

@@ -73,8 +73,8 @@ IMAGE: Entity[Image] = Entity(
     ),
     index={"v": "position", "n": "id"},
     filters={
-        "task_id": Filter("task"),
-        "content_id": Filter("content"),
+        "task_id": Filter("task", related=lambda: TASK),
+        "content_id": Filter("content", related=lambda: CONTENT),
         "image_type": Filter("image_type", choices=IMAGE_TYPES),
         "status": Filter("status", choices=("pending", "generated", "failed")),
     },

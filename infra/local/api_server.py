@@ -252,12 +252,12 @@ def _answer(http: BaseHTTPRequestHandler, gateway: Gateway, pages: PageSource | 
     if isinstance(body, tuple):
         _send(http, *body)
         return
-    page = pages(http.path) if pages and http.command in ("GET", "HEAD") else None
-    if page is not None:
-        _send(http, page.status, [("Content-Type", page.mime)], page.body)
-        return
     headers = {name.lower(): value for name, value in http.headers.items()}
     try:
+        page = pages(http.path) if pages and http.command in ("GET", "HEAD") else None
+        if page is not None:
+            _send(http, page.status, [("Content-Type", page.mime)], page.body)
+            return
         answer = gateway.call(http.command, http.path, headers, body)
     except Exception:  # the server's own boundary; what it was goes to the log, not to the client
         log.exception("%s %s", http.command, http.path)

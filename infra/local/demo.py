@@ -15,7 +15,7 @@ from rich.table import Table
 
 from infra.local import live
 from infra.local.seed import EMAILS, password
-from infra.local.session import DATA, ROOT, Session, Trouble, wanted_port
+from infra.local.session import ROOT, Session, Trouble, wanted_port
 
 SITE_FOLDER = Path(os.environ.get("DEMO_SITE") or ROOT / "build" / "demo-site")
 RUN_SECONDS_MAX = 3600
@@ -196,5 +196,4 @@ def _published(source: Path, articles: list[dict[str, Any]], wanted: live.Live) 
 
 
 if __name__ == "__main__":
-    DATA.mkdir(mode=0o700, exist_ok=True)
     sys.exit(main())

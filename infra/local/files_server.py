@@ -119,9 +119,10 @@ class FilesServer:
             check_signature(http.command, http.path, headers, *self._keys, now=datetime.fromtimestamp(time.time(), UTC))
             bucket, _, key = unquote(urlsplit(http.path).path).lstrip("/").partition("/")
             if http.command == "PUT":
-                made = self._s3.put_object(
-                    Bucket=bucket, Key=key, Body=body, ContentType=headers.get("content-type", "binary/octet-stream")
-                )
+                mime = headers.get("content-type", "binary/octet-stream")
+                if mime.startswith("application/x-www-form-urlencoded"):  # urllib and curl name it unasked, and moto reads a form then
+                    mime = "binary/octet-stream"
+                made = self._s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=mime)
                 self._send(http, 200, {"ETag": made["ETag"]}, b"")
                 return
             wanted = {"Range": headers["range"]} if "range" in headers else {}

@@ -38,10 +38,12 @@ def _sites(data: Path) -> list[str]:
 
 def _file(root: Path, name: str) -> Page | None:
     """A file below root, never above it."""
-    path = (root / name).resolve()
-    if path.is_dir():
-        path = path / "index.html"
-    if not path.is_relative_to(root.resolve()) or not path.is_file():
+    try:
+        path = (root / name).resolve()
+        path = path / "index.html" if path.is_dir() else path
+        if not path.is_relative_to(root.resolve()) or not path.is_file():
+            return None
+    except (OSError, ValueError):  # a name no file can have
         return None
     mime = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return Page(path.read_bytes(), f"{mime}; charset=utf-8" if mime.startswith("text/") else mime)

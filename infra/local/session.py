@@ -2,9 +2,11 @@
 
 import errno
 import fcntl
+import json
 import logging
 import os
 import shutil
+import sqlite3
 import warnings
 from pathlib import Path
 from types import TracebackType
@@ -41,8 +43,8 @@ class Session:
         self._lock: IO[str] | None = None
 
     def __enter__(self) -> "Session":
-        quiet()
         self._take_data()
+        quiet(self.data)
         from chalicelib import deps
         from infra.build import template
         from infra.local import landing
@@ -50,7 +52,10 @@ class Session:
 
         self.stack = LocalStack(template("local"), self.data, self._port or None, environment={"THROTTLE": "off", **self._settings})
         try:
-            self.stack.start()
+            try:
+                self.stack.start()
+            except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
+                raise Trouble(f"{self.data}/state.sqlite3 is damaged ({error}). FRESH=1 starts with empty data.") from None
             deps.use(None)
             seed(deps.current())
             import app
@@ -81,8 +86,11 @@ class Session:
 
     def _take_data(self) -> None:
         """One process at a time works on the data folder."""
-        self.data.mkdir(mode=0o700, exist_ok=True)
-        self._lock = (self.data / "lock").open("a")
+        try:
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = (self.data / "lock").open("a")
+        except OSError as error:
+            raise Trouble(f"The data folder {self.data} cannot be used: {error.strerror}.") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -98,7 +106,7 @@ class Session:
             self._lock.close()
 
 
-def quiet() -> None:
+def quiet(data: Path = DATA) -> None:
     """Leave the terminal to our own words: warnings and chatter of libraries go nowhere, our log to `.local/log.jsonl`."""
     warnings.simplefilter("ignore")
     logging.getLogger("moto").setLevel(logging.CRITICAL)
@@ -106,8 +114,8 @@ def quiet() -> None:
 
     from chalicelib.core.observability import logger
 
-    DATA.mkdir(mode=0o700, exist_ok=True)
-    handler = logging.FileHandler(DATA / "log.jsonl")
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handler = logging.FileHandler(data / "log.jsonl")
     log = logger()
     for old in list(log._logger.handlers):
         handler.setFormatter(old.formatter)

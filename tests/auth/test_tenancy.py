@@ -23,10 +23,6 @@ NOT_OURS = {
     "seed_keyword_id": "a private seed is no object of its own, so an unknown one cannot be told from one without keywords",
 }
 KNOWN = {
-    "GET writer/images query:task_id": "the filter does not look its id up",
-    "GET writer/images query:content_id": "the filter does not look its id up",
-    "GET billing/usage query:run_id": "the filter does not look its id up",
-    "GET billing/usage query:site_id": "the filter does not look its id up",
     "GET automation/config query:sector_id": "the sector is taken unseen",
     "PUT automation/config query:sector_id": "the sector is taken unseen",
     "PUT automation/update_config query:sector_id": "the sector is taken unseen",

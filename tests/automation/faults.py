@@ -1,10 +1,14 @@
 """What goes wrong in the outside world, when the test says so: models, a publisher and tables that follow a script.
 
 `script.at("text.generate_content", Busy(), "not JSON")` lets the first content that is asked for fail so, one try after the other; all
-other calls go through. `script.always(name, error)` fails every call. Names: `text.<function>`, `image`, `publish`,
-`publish.after` (the remote side did it), and `table.before:<part of a key>` / `table.after:<part>` for a transaction of the business table with such a key (`ops.` for the other),
-`table.hidden:<part of a collection's name>` for a query of an index that does not show yet what was written. An effect is an error to
-raise, an answer, a function to call before the call goes through, or None to let it pass.
+other calls go through. `script.always(name, error)` fails every call. An effect is an error to raise, an answer, a function to call
+before the call goes through, or None to let it pass. The names:
+
+  text.<function>, image, publish   a call of the model or the publisher
+  publish.after                     the same, when the remote side has done it
+  workflow.start, .status           a call of Step Functions
+  table.before:<part of a key>      a transaction of the business table with such a key, and `table.after:`; `ops.` for the other table
+  table.hidden:<part of a name>     a query of an index, of this collection, that shows nothing of what was written
 """
 
 import threading
@@ -229,4 +233,3 @@ class ScriptedWorkflow:
 
     def fail(self, token: str, error: str, cause: str) -> None:
         self.inner.fail(token, error, cause)
-

@@ -51,12 +51,19 @@ from tests.automation.faults import (
 LIMIT_SECONDS = 30
 NEXT_DELIVERY_SECONDS = 1800  # the queues' visibility timeout
 # Two clusters of four keywords: two ideas, two articles of two pictures each.
-KEYWORDS = ("espresso machine", "espresso beans", "espresso grinder", "espresso cups") + (
-    "tea kettle", "tea pot", "tea leaves", "tea cups",
-)  # fmt: skip
+KEYWORDS = tuple(f"{kind} {thing}" for kind in ("espresso", "tea") for thing in ("machine", "leaves", "grinder", "cups"))
 # One cluster of five, of which a site that wants one idea per cluster makes one article.
 FEW = tuple(f"espresso {thing}" for thing in ("machine", "beans", "grinder", "cups", "recipes"))
 _TEMPLATE: list[dict[str, Any]] = []
+
+
+def new_account(deps: Deps) -> Context:
+    """The scope of a new active account's background work."""
+    name = random_id(8)
+    made, _ = create_account(
+        deps, name=name, slug=f"a{name}", email=f"{name}@test.test", password="Demo-pass-1!", status="active", plan="agency"
+    )
+    return Context(Scope.worker(made.id), deps)
 
 
 @dataclass
@@ -71,11 +78,7 @@ class World:
 
     def account(self, keywords: tuple[str, ...] = KEYWORDS, *, credits: int = 5_000, **config: Any) -> "Account":
         """A new account with a site, a target to publish to and these keywords. config: automation settings; default: publish all."""
-        name = random_id(8)
-        made, _ = create_account(
-            self.deps, name=name, slug=f"a{name}", email=f"{name}@test.test", password="Demo-pass-1!", status="active", plan="agency"
-        )
-        ctx = Context(Scope.worker(made.id), self.deps)
+        ctx = new_account(self.deps)
         site = Sites(ctx).create({"name": "A Site", "slug": "a-site", "ideas_per_cluster": 1 if keywords == FEW else 3})
         sector = Sectors(ctx).create({"site_id": site.id, "name": "General", "slug": "general"})
         Connections(ctx).create({"site_id": site.id, "name": "Static site", "target": "static"})

@@ -23,11 +23,11 @@ def most(state: dict[str, Any]) -> int:
 
 def test_the_allowances_cover_the_generated_machine() -> None:
     states = definition()["States"]
-    assert EVENTS_AT_START >= 1 + most(states["Begin"]) + most(states["Prepare"])
+    assert 1 + most(states["Begin"]) + most(states["Prepare"]) <= EVENTS_AT_START
     for n in range(1, 8):
         inside = states[f"Each{n}"]["ItemProcessor"]["States"]
-        assert EVENTS_PER_ITEM >= 2 + sum(most(s) for s in inside.values())
-        assert EVENTS_PER_ROUND >= sum(most(states[f"{name}{n}"]) for name in ("Next", "Choose", "Each", "Within"))
+        assert 2 + sum(most(s) for s in inside.values()) <= EVENTS_PER_ITEM
+        assert sum(most(states[f"{name}{n}"]) for name in ("Next", "Choose", "Each", "Within")) <= EVENTS_PER_ROUND
     ending = sum(most(states[name]) for name in ("Finish", "Broken")) + 10 * EVENTS_PER_ROUND
     assert EVENTS_MAX + ending <= QUOTA
 

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 import boto3
+
 from chalicelib.automation import control
 from chalicelib.automation.run_record import operation
 from chalicelib.core.errors import UpstreamRejected, UpstreamUnavailable

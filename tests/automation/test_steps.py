@@ -59,7 +59,7 @@ def test_a_sectors_further_blocks(world: World, monkeypatch: Any) -> None:
     """More keywords than one call takes go by blocks; what a block left unclustered is not looked at again."""
     from chalicelib.automation import sectors
 
-    account = world.account(tuple(f"{kind} {thing}" for kind in ("espresso", "tea", "milk") for thing in "abcde"))
+    account = world.account(tuple(f"{kind} {thing}" for kind in ("espresso", "tea", "milk") for thing in "abcdef"))
     monkeypatch.setattr(sectors, "MAX_KEYWORDS", 6)
     run = account.run()
     assert run["stages"][0]["done"] == 3 and run["stages"][0]["credits"] == 15

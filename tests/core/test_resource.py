@@ -70,8 +70,6 @@ def test_read_only_fields_are_ignored_and_unknown_ones_named(client: Client, pla
         ("notes", "text"),
         ("sequel", 5),
         ("sequel", ["x"]),
-        ("sequel", "nothing"),
-        ("sequel", "x" * 3000),
     ],
 )
 def test_bad_values_are_named_on_create_and_patch(client: Client, place: Place, field: str, value: Any) -> None:
@@ -107,7 +105,9 @@ def test_what_a_changed_object_points_at_may_be_gone_but_new_pointers_must_exist
     book = made(client, place, title="One", sequel=sequel["id"])
     client.ask("DELETE", ROUTE_OF_ONE, id=sequel["id"])
     assert client.ask("PATCH", ROUTE_OF_ONE, {"pages": 5}, id=book["id"]).status == 200
-    refused(client.ask("PATCH", ROUTE_OF_ONE, {"sequel": sequel["id"]}, id=book["id"]), 400, "validation_error", "sequel")
+    for gone in (sequel["id"], "nothing", "x" * 3000):
+        refused(client.ask("PATCH", ROUTE_OF_ONE, {"sequel": gone}, id=book["id"]), 404, "not_found", "sequel")
+        refused(client.ask("POST", "books", body(place, sequel=gone)), 404, "not_found", "sequel")
     elsewhere = make_site(ctx())[0]
     far = made(client, elsewhere, title="Far")
     refused(client.ask("PATCH", ROUTE_OF_ONE, {"sequel": far["id"]}, id=book["id"]), 400, "validation_error", "sequel")

@@ -151,3 +151,15 @@ def test_another_account_reaches_no_idea_and_no_cluster(api: Rest, place: Place)
         assert reply.status == 404
     assert other.post("planner/ideas/bulk_queue_to_writer", {"ids": [made]}).data["failed"][0]["code"] == "not_found"
     assert api.get(f"planner/ideas/{made}").data["status"] == "new"
+
+
+def test_a_put_that_names_no_status_leaves_it(api: Rest, place: Place) -> None:
+    home = cluster(api, place)
+    made = idea(api, place, keyword_cluster=home, tone="dry")["id"]
+    api.post("planner/ideas/bulk_queue_to_writer", {"ids": [made]})
+    put = api.put(f"planner/ideas/{made}", {"idea_title": "New title", "keyword_cluster": home}).data
+    assert (put["idea_title"], put["tone"], put["status"], put["task"] is not None) == ("New title", "", "queued", True)
+    assert api.put(f"planner/clusters/{home}", {"name": "Other"}).data["status"] == "mapped"
+    word = add(api, place, "road bikes", cluster=home)["id"]
+    assert api.put(f"planner/keywords/{word}", {"cluster": home, "volume_override": 4}).data["status"] == "mapped"
+    assert api.put(f"planner/keywords/{word}", {}).data["cluster"] is None

@@ -36,7 +36,8 @@ def load(ctx: Context, sector_id: str, options: Options, embed: Embed) -> Loaded
         pending = [k for k in service.repository.get_many(wanted).values() if k.sector_id == sector_id and not k.cluster and not k.disabled]
     if len(pending) < MIN_KEYWORDS:
         raise Skip(f"Too few keywords to cluster: {len(pending)} of at least {MIN_KEYWORDS}.")
-    clusters = _clusters(ctx, sector_id)
+    every = _clusters(ctx, sector_id)
+    clusters = [c for c in every if not c.disabled]
     members = {c.id: service.of_cluster(c.id) for c in clusters}
     texts = [k.keyword for k in pending]
     context_texts = [k.keyword for c in clusters for k in members[c.id][:MEMBERS_CONSIDERED]]
@@ -59,10 +60,11 @@ def load(ctx: Context, sector_id: str, options: Options, embed: Embed) -> Loaded
             {"key": g.key, "keywords": [{"keyword": k.keyword, "volume": k.volume, "intent": k.intent} for k in _by_volume(g.keywords)]}
             for g in new
         ],
-        "taken_names": [c.name for c in clusters],
+        "taken_names": [c.name for c in every],
     }
     left = [{"id": pending[one.index].id, "reason": one.reason} for one in grouping.left]
-    return Loaded(facts, {"groups": groups, "new": new, "left": left, "sector": sector_id}, len(pending) - len(left), site_of(sector_id))
+    found = {"groups": groups, "new": new, "left": left, "sector": sector_id}
+    return Loaded(facts, found, len(pending) - len(left), site_of(sector_id), ask=bool(new))
 
 
 def _clusters(ctx: Context, sector_id: str) -> list[Cluster]:
@@ -71,7 +73,7 @@ def _clusters(ctx: Context, sector_id: str) -> list[Cluster]:
     starts: dict[str, Any] = {}
     while True:
         page = repository.page(ListRequest([sector_id], ordering="created_at", page_size=100, starts=starts))
-        out += [c for c in repository.records(page.rows) if not c.disabled]
+        out += repository.records(page.rows)
         if not page.more:
             return out
         starts = page.ends
