@@ -1,7 +1,6 @@
 """Wires the deployment together: the only importer of adapters. `current()` builds once per process, when first asked for."""
 
 import json
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -157,8 +156,3 @@ def publisher(config: Config, files: S3Files, tenant: str, site_name: str, conne
             connection["url"], connection["username"], connection["app_password"], SafeHttp(allow_loopback=config.is_local)
         )
     raise ValidationFailed.field("target", f"{target} is not a publishing target.")
-
-
-def with_config(deps: Deps, **changes: Any) -> Deps:
-    """The same dependencies under changed settings."""
-    return replace(deps, config=replace(deps.config, **changes))

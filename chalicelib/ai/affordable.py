@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from chalicelib.billing.credits import Ledger
 from chalicelib.billing.plans import plan_prices
-from chalicelib.billing.prices import price_of
+from chalicelib.billing.prices import total
 from chalicelib.core.context import Context
 from chalicelib.core.errors import OutOfCredits
 from chalicelib.system.settings import provider_for
@@ -12,8 +12,8 @@ from chalicelib.system.settings import provider_for
 
 def cost(ctx: Context, operation: str, units: Iterable[int]) -> int:
     """Credits for several calls of an operation; units: of each call (keywords, ideas, words, contents, images)."""
-    rule = price_of(operation, plan_prices(ctx), own_key=provider_for(ctx, "image" if operation == "image" else "text").own_key)
-    return sum(rule.charge(n) for n in units)
+    own_key = provider_for(ctx, "image" if operation == "image" else "text").own_key
+    return total(operation, units, plan_prices(ctx), own_key=own_key)
 
 
 def need_credits(ctx: Context, operation: str, units: Iterable[int]) -> int:

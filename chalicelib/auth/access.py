@@ -6,12 +6,12 @@ from chalicelib.auth.sites import SITE
 from chalicelib.auth.users import USER, may_manage
 from chalicelib.core.context import Context, site_key
 from chalicelib.core.entity import Entity, Filter, Record, in_account
-from chalicelib.core.errors import Conflict, NotFound, PreconditionFailed, Stale, ValidationFailed
+from chalicelib.core.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
+from chalicelib.core.rewrite import in_turn
 from chalicelib.core.service import Service
 from chalicelib.core.table import Write, check
 
 SITES_MAX = 80  # grants of one user; removing a user removes them in the same transaction
-_TRIES = 8
 
 
 class SiteAccess(Record):
@@ -55,7 +55,8 @@ class SiteGrants(Service[SiteAccess]):
 
     def _change(self, user_id: str, site_id: str, *, add: bool) -> SiteAccess:
         users = self.ctx.repository(USER)
-        for _ in range(_TRIES):
+
+        def step() -> SiteAccess:
             user = users.find(user_id)
             if user is None:
                 raise NotFound("user: there is no such user.")
@@ -70,12 +71,10 @@ class SiteGrants(Service[SiteAccess]):
             else:
                 grant = self.get(grant_id(user_id, site_id))
                 writes = self.repository.deleting(grant)
-            try:
-                self.ctx.transact(*writes, *users.changing(user, changed))
-            except Stale:
-                continue
+            self.ctx.transact(*writes, *users.changing(user, changed))
             return grant
-        raise Stale()
+
+        return in_turn(step)
 
 
 def site_is_there(ctx: Context, site_id: str) -> Write:

@@ -2,18 +2,16 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.auth.access import GRANT, SITES_MAX, grant_id
 from chalicelib.auth.onboarding import create_user
 from chalicelib.auth.users import USER, Role, User, counting_owners, email_key, may_manage, shown, username
 from chalicelib.billing import plans
-from chalicelib.core.entity import invalid
-from chalicelib.core.errors import PreconditionFailed, Stale
+from chalicelib.core.errors import PreconditionFailed
+from chalicelib.core.rewrite import in_turn, parsed
 from chalicelib.core.service import Service
 from chalicelib.core.table import Write, remove
-
-_TRIES = 8
 
 
 class Invitation(BaseModel):
@@ -33,10 +31,7 @@ class Users(Service[User]):
 
     def create(self, body: dict[str, Any]) -> User:
         """Invite. Raises: Forbidden, PlanLimit, Duplicate, ValidationFailed, NotFound (a site)."""
-        try:
-            asked = Invitation.model_validate(body)
-        except ValidationError as error:
-            raise invalid(error) from None
+        asked = parsed(Invitation, body)
         may_manage(self.ctx, asked.role)
         return create_user(
             self.ctx, email=asked.email, password=asked.password, role=asked.role, name=asked.name, sites=list(dict.fromkeys(asked.sites))
@@ -44,7 +39,8 @@ class Users(Service[User]):
 
     def patch(self, public_id: str, body: dict[str, Any], *, if_match: int | None = None) -> User:
         changes = {k: v for k, v in body.items() if k in USER.patch}
-        for _ in range(_TRIES):
+
+        def step() -> User:
             old = self._known(public_id, if_match)
             if all(getattr(old, k) == v for k, v in changes.items()):
                 return old
@@ -52,12 +48,9 @@ class Users(Service[User]):
             may_manage(self.ctx, new.role)
             active = int(new.is_active) - int(old.is_active)
             counts = plans.use(self.ctx, users=1) if active > 0 else plans.release(self.ctx, users=1) if active < 0 else []
-            try:
-                self.ctx.transact(*self.repository.changing(old, new), *counting_owners(self.ctx, old, new), *counts)
-            except Stale:
-                continue
-            return new
-        raise Stale()
+            return self.repository.save(old, new, *counting_owners(self.ctx, old, new), *counts)
+
+        return in_turn(step)
 
     def delete(self, public_id: str, *, if_match: int | None = None) -> User:
         """Remove a user for good: grants, address and sign-in too. What they made stays."""

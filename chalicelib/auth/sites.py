@@ -4,7 +4,6 @@ Deleting a site or a sector hides all that is in it, and restoring it shows all 
 noted in the account's record, which every request reads, so it holds at once and for every object below.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
@@ -15,10 +14,11 @@ from chalicelib.auth.catalogue import INDUSTRY, INDUSTRY_SECTOR
 from chalicelib.billing import plans
 from chalicelib.core.context import Context, sector_key, site_key
 from chalicelib.core.entity import Entity, Filter, Placement, Record, SiteRecord, Unique
-from chalicelib.core.errors import Conflict, NotFound, PreconditionFailed, Stale, ValidationFailed
+from chalicelib.core.errors import Conflict, NotFound, ValidationFailed
 from chalicelib.core.ids import new_site_id, random_id, site_of, stamp
 from chalicelib.core.listing import Condition
 from chalicelib.core.repository import ListRequest, Repository
+from chalicelib.core.rewrite import in_turn, rewrite
 from chalicelib.core.service import Service
 from chalicelib.core.table import Write, update
 from chalicelib.system.authors import AUTHOR
@@ -27,7 +27,6 @@ from chalicelib.system.strategies import STRATEGY
 SiteStatus = Literal["active", "inactive"]
 SLUG = r"^[a-z0-9]+(?:-[a-z0-9]+)*$"
 SECTORS_MAX = 5  # active ones of a site; Source: inventory, Sector
-_TRIES = 8
 
 
 class Site(Record):
@@ -124,20 +123,11 @@ class _Closable(Service[R]):
         return self._save(public_id, {"deleted_at": None}, deleted=True)
 
     def _save(self, public_id: str, changes: dict[str, Any], *, if_match: int | None = None, deleted: bool = False) -> R:
-        for _ in range(_TRIES):
-            old: R = self.repository.get(public_id, deleted=deleted)
-            if if_match is not None and old.version != if_match:
-                raise PreconditionFailed()
-            if all(getattr(old, k) == v for k, v in changes.items()):
-                return old
-            new: R = self.repository.changed(old, **changes)
+        def also(old: R, new: R) -> list[Write]:
             self.validate(new, set(changes))
-            try:
-                self.ctx.transact(*self.repository.changing(old, new), *self.counting(old, new), *_noting(self.ctx, old, new))
-            except Stale:
-                continue
-            return new
-        raise Stale()
+            return [*self.counting(old, new), *_noting(self.ctx, old, new)]
+
+        return rewrite(self.repository, public_id, lambda old: changes, also, if_match=if_match, deleted=deleted)
 
     def validate(self, record: R, changed: set[str]) -> None:
         """Raises: NotFound, ValidationFailed."""
@@ -193,13 +183,7 @@ class Sites(_Closable[Site]):
         fields = {k: v for k, v in body.items() if k in SITE.create}
         site = self.repository.new("", new_site_id(), **fields)
         self.validate(site, set(fields))
-        for _ in range(_TRIES):
-            try:
-                self.ctx.transact(*self.repository.creating(site), *self.counting(None, site), *_noting(self.ctx, None, site))
-            except Stale:
-                continue
-            return site
-        raise Stale()
+        return in_turn(lambda: self.repository.create(site, *self.counting(None, site), *_noting(self.ctx, None, site)))
 
     def validate(self, record: Site, changed: set[str]) -> None:
         if "industry" in changed and record.industry is not None:
@@ -280,11 +264,3 @@ def get_site(ctx: Context, site_id: str) -> Site:
 
 def active_sectors(ctx: Context, site_id: str) -> list[Sector]:
     return Sectors(ctx).of_site(site_id)
-
-
-def default_sector(ctx: Context, site_id: str) -> Sector:
-    """The site's oldest active sector. Raises: NotFound when it has none."""
-    found: Iterable[Sector] = active_sectors(ctx, site_id)
-    for sector in found:
-        return sector
-    raise NotFound("This site has no active sector.")

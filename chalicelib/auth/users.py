@@ -8,10 +8,10 @@ from pydantic import Field
 from chalicelib.core.context import Context
 from chalicelib.core.entity import Entity, Filter, Record, in_account
 from chalicelib.core.errors import Conflict, Forbidden
+from chalicelib.core.scope import ROLES
 from chalicelib.core.table import Key, Write, update
 
 Role = Literal["developer", "owner", "admin", "editor", "viewer", "system_bot"]
-ROLES: tuple[str, ...] = ("viewer", "editor", "admin", "owner", "developer", "system_bot")
 
 
 class User(Record):

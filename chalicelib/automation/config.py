@@ -1,5 +1,6 @@
 """Automation settings of a site: one object per site, made when first asked for."""
 
+from functools import cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -11,6 +12,12 @@ from chalicelib.core.errors import Duplicate
 from chalicelib.core.service import Service
 
 PublishMode = Literal["manual", "gated", "auto"]
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    """All names, found once: looking for them walks the whole time zone database."""
+    return frozenset(available_timezones())
 
 
 class AutomationConfig(SiteRecord):
@@ -45,7 +52,7 @@ class AutomationConfig(SiteRecord):
     @field_validator("time_zone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in _time_zones():
             raise ValueError("must be an IANA time zone such as Europe/Berlin")
         return ZoneInfo(value).key
 

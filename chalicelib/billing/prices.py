@@ -49,7 +49,6 @@ PRICES: Mapping[str, Price] = {
     "image": Price(4, unit="image"),
     "image_premium": Price(10, unit="image"),
 }
-OPERATIONS = tuple(name for name in PRICES if name != "image_premium")
 
 Overrides = Mapping[str, Any]
 

@@ -58,11 +58,6 @@ def new_site_id() -> str:
     return random_id(SITE_ID_LENGTH)
 
 
-def new_sector_id(site_id: str) -> str:
-    """A sector's id begins with its site's, so that any object id tells its site without a look-up."""
-    return site_id + random_id(4)
-
-
 def site_of(owner_id: str) -> str:
-    """The site id inside a site or sector id."""
+    """The site id that a site's or sector's id begins with, so that any object id tells its site without a look-up."""
     return owner_id[:SITE_ID_LENGTH]

@@ -35,7 +35,7 @@ class Service(Generic[M]):
         """body: the fields a client may set, and the owner's ids. Raises: ValidationFailed, NotFound, Duplicate."""
         owner = self.owner(body)
         fields = {k: v for k, v in body.items() if k in self.entity.create}
-        record: M = self.repository.new(owner, **{**fields, **self.defaults(owner, fields)})
+        record: M = self.repository.new(owner, **fields)
         self.check_related(record)
         created: M = self.repository.create(record)
         return created
@@ -65,10 +65,6 @@ class Service(Generic[M]):
         return [r.model_dump() for r in records]
 
     # -- hooks
-    def defaults(self, owner: str, fields: dict[str, Any]) -> dict[str, Any]:
-        """Fields set by us on create."""
-        return {}
-
     def changes(self, present: M, changes: dict[str, Any]) -> dict[str, Any]:
         """What a patch really changes; raise ValidationFailed here for a forbidden transition."""
         return changes

@@ -14,7 +14,6 @@ Item = dict[str, Any]
 Key = tuple[str, str]
 
 BATCH_GET_MAX = 100  # Source: DynamoDB API reference, BatchGetItem
-BATCH_WRITE_MAX = 25  # Source: BatchWriteItem
 TRANSACT_MAX = 100  # Source: TransactWriteItems
 _BUSY = {
     "ProvisionedThroughputExceededException",

@@ -14,7 +14,8 @@ from chalicelib.core.context import Context
 from chalicelib.core.errors import AlreadyPublished, AppError, Conflict, NotFound, Retryable, Stale
 from chalicelib.core.ids import random_id, stamp
 from chalicelib.core.observability import logger
-from chalicelib.core.table import Item, Key, update
+from chalicelib.core.rewrite import rewrite
+from chalicelib.core.table import Item, Key, Write, update
 from chalicelib.integration.connections import Connection, Connections, publisher_of
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.ports import Article, ArticleImage, RemotePost, Term
@@ -138,30 +139,24 @@ def _say(ctx: Context, content_id: str, sync_status: str, reason: str) -> None:
 
 
 def _published(ctx: Context, content_id: str, connection: Connection, post: RemotePost) -> Content:
-    contents = ctx.repository(CONTENT)
-    for _ in range(8):
-        old = contents.get(content_id)
-        new = contents.changed(
-            old,
-            status="published",
-            sync_status="synced",
-            sync_reason="; ".join(post.notes)[:500] or None,
-            external_id=post.external_id,
-            external_url=post.url,
-            external_type=connection.target,
-            published_at=old.published_at or stamp(ctx.deps.clock.now()),
-        )
-        first = old.status != "published"
-        page = (
-            [update(ctx.repository(CLUSTER).key(old.cluster), "ADD mapped_pages :one, version :one", "attribute_exists(pk)", one=1)]
-            if first
-            else []
-        )
-        try:
-            return contents.save(old, new, *page)
-        except Stale:
-            continue
-    raise Stale()
+    def changes(old: Content) -> dict[str, Any]:
+        return {
+            "status": "published",
+            "sync_status": "synced",
+            "sync_reason": "; ".join(post.notes)[:500] or None,
+            "external_id": post.external_id,
+            "external_url": post.url,
+            "external_type": connection.target,
+            "published_at": old.published_at or stamp(ctx.deps.clock.now()),
+        }
+
+    def page(old: Content, new: Content) -> list[Write]:
+        """One more published page of its cluster: added, so that many workers publishing at once never wait for each other."""
+        if old.status == "published":
+            return []
+        return [update(ctx.repository(CLUSTER).key(old.cluster), "ADD mapped_pages :one, version :one", "attribute_exists(pk)", one=1)]
+
+    return rewrite(ctx.repository(CONTENT), content_id, changes, page)
 
 
 def article_of(ctx: Context, content: Content, connection: Connection) -> Article:

@@ -111,7 +111,7 @@ class World:
                 raise TimeoutError(f"still running: {self.stack.running_executions()}")
             if self.stack.make_visible():  # as if the time until the next delivery had passed
                 self.clock.forward(seconds=NEXT_DELIVERY_SECONDS)
-            time.sleep(0.002)
+            time.sleep(0.01)
 
     def dead_letters(self, queue: str) -> list[str]:
         """The messages in a queue's dead letters, which are taken out. queue: Images or Publish."""

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -23,7 +24,11 @@ from infra.local.stack import LocalStack
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "keywords.csv"
 LIMIT_SECONDS = 90
-_TEMPLATE = template("local")
+
+
+@pytest.fixture(scope="module")
+def declared() -> dict[str, Any]:
+    return template("local")
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +37,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def deps(folder: Path) -> Iterator[Deps]:
-    with LocalStack(_TEMPLATE, data_dir=folder) as stack:
+def deps(folder: Path, declared: dict[str, Any]) -> Iterator[Deps]:
+    with LocalStack(declared, data_dir=folder) as stack:
         wiring.use(None)
         deps = wiring.current()
         seed(deps)
@@ -54,7 +59,7 @@ def test_a_keyword_file_becomes_published_articles(deps: Deps, folder: Path) -> 
         time.sleep(0.05)
     assert (shown["status"], shown["reason"], shown["waiting_for_review"]) == ("completed", None, 0), runs.logs(run.id)
     articles = shown["stages"][6]["done"]
-    assert articles == shown["stages"][1]["done"] or articles > 1
+    assert articles > 1
     assert audit_account(deps.table, ctx.tenant, at_rest=True) == []
 
     root = folder / "static" / site
@@ -62,16 +67,16 @@ def test_a_keyword_file_becomes_published_articles(deps: Deps, folder: Path) -> 
     assert len(pages) == articles + 1 and (root / "index.html") in pages
     for page in pages:
         text = page.read_text(encoding="utf-8")
-        assert ("lorem ipsum" not in text.lower() and "application/ld+json" in text) or page.name == "index.html"
+        assert "lorem ipsum" not in text.lower()
         for link in re.findall(r'(?:href|src)="([^"#?]+)', text):
             if not re.match(r"[a-z]+:|//", link):
                 there = (root if link.startswith("/") else page.parent) / unquote(link.lstrip("/"))
                 assert there.exists(), f"{page.relative_to(root)} links to {link}"
-        if page.name != "index.html" or page.parent != root:
-            assert "<img" in text
+        if page != root / "index.html":
+            assert "<img" in text and "application/ld+json" in text
 
 
-def test_the_queues_deliver_as_often_as_the_workers_think() -> None:
-    assert _TEMPLATE["Parameters"]["MaxReceiveCount"]["Default"] == MAX_RECEIVES
+def test_the_queues_deliver_as_often_as_the_workers_think(declared: dict[str, Any]) -> None:
+    assert declared["Parameters"]["MaxReceiveCount"]["Default"] == MAX_RECEIVES
     for name in ("Ai", "Images", "Publish"):
-        assert _TEMPLATE["Resources"][f"{name}Queue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == {"Ref": "MaxReceiveCount"}
+        assert declared["Resources"][f"{name}Queue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == {"Ref": "MaxReceiveCount"}
