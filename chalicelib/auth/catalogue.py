@@ -4,7 +4,7 @@ Ids follow from names, so that a name is there once: `coffee`, `coffee.espresso-
 tenant's keyword made from it.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 from slugify import slugify
@@ -15,9 +15,8 @@ from chalicelib.core.errors import Conflict, NotFound, ValidationFailed
 from chalicelib.core.service import Service
 from chalicelib.core.table import Item, Query
 from chalicelib.planner.keyword_identity import clean_text, keyword_id
+from chalicelib.planner.keyword_intents import INTENTS, Intent
 
-Intent = Literal["informational", "commercial", "transactional", "navigational"]
-INTENTS = ("informational", "commercial", "transactional", "navigational")
 _SLUG = r"^[a-z0-9]+(?:-[a-z0-9]+)*$"
 
 

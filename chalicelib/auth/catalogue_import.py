@@ -8,10 +8,11 @@ import csv
 import io
 from typing import Any
 
-from chalicelib.auth.catalogue import INTENTS, SEED, IndustrySector, SeedKeyword, SeedKeywords, all_industries, all_sectors
+from chalicelib.auth.catalogue import SEED, IndustrySector, SeedKeyword, SeedKeywords, all_industries, all_sectors
 from chalicelib.core.context import Context
 from chalicelib.core.errors import TooLarge, UnreadableFile, ValidationFailed
 from chalicelib.planner.keyword_file_bytes import decode
+from chalicelib.planner.keyword_intents import INTENTS
 
 COLUMNS = ("keyword", "industry", "sector", "volume", "difficulty", "country", "is_active", "intent")
 REQUIRED = COLUMNS[:3]

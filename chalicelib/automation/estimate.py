@@ -5,6 +5,7 @@ from typing import Any
 
 from chalicelib.ai.functions.auto_cluster import MAX_KEYWORDS, MIN_KEYWORDS
 from chalicelib.auth.sites import Site, get_site
+from chalicelib.automation.config import config_of
 from chalicelib.automation.waiting import ideas_of
 from chalicelib.billing.credits import Ledger
 from chalicelib.billing.plans import plan_prices
@@ -26,27 +27,29 @@ MARGIN_PERCENT = 120
 
 
 def estimate(ctx: Context, site_id: str, sectors: list[str]) -> dict[str, Any]:
-    """{stages: [{number, items, credits}], total, required, balance} for the sectors of a site. required = total x 1.2, rounded up."""
-    site = get_site(ctx, site_id)
-    keywords = [n for n in (len(Keywords(ctx).pending(s)) for s in sectors) if n >= MIN_KEYWORDS]
-    found = [c for s in sectors for c in Clusters(ctx).pending(s)]
-    clusters, ideas_to_come = expected(site, sum(keywords))
-    new_ideas = sum(ideas_of(site, c.keywords_count) for c in found) + ideas_to_come
-    ideas = [i.estimated_word_count for s in sectors for i in Ideas(ctx).pending(s)] + [WORDS_PER_IDEA] * new_ideas
-    tasks = [t.word_count for s in sectors for t in Tasks(ctx).pending(s)] + ideas
-    prompts = sum(len(Contents(ctx).waiting(s, "prompts")) for s in sectors) + len(tasks)
+    """{stages: [{number, items, credits}], total, required, balance} for the sectors of a site. required = total x 1.2, rounded up.
+    A stage takes no more items than the settings' `max_items_per_stage`."""
+    site, cap = get_site(ctx, site_id), config_of(ctx, site_id).max_items_per_stage
+    blocks = [size for n in (len(Keywords(ctx).pending(s)) for s in sectors) if n >= MIN_KEYWORDS for size in _blocks(n)][:cap]
+    found = [ideas_of(site, c.keywords_count) for s in sectors for c in Clusters(ctx).pending(s)]
+    coming, ideas_coming = expected(site, sum(blocks))
+    taken = len(found) + coming if cap is None else min(cap, len(found) + coming)
+    per_cluster = ideas_coming / coming if coming else 0
+    new_ideas = sum(found[:taken]) + round(max(0, taken - len(found)) * per_cluster)
+    ideas = ([i.estimated_word_count for s in sectors for i in Ideas(ctx).pending(s)] + [WORDS_PER_IDEA] * new_ideas)[:cap]
+    tasks = ([t.word_count for s in sectors for t in Tasks(ctx).pending(s)] + ideas)[:cap]
+    prompts = ([0 for s in sectors for _ in Contents(ctx).waiting(s, "prompts")] + tasks)[:cap]
     drawing = [c.images_open for s in sectors for c in Contents(ctx).waiting(s, "images")]
-    pictures = sum(drawing) + prompts * (1 + site.in_article_images)
-    review = sum(len(Contents(ctx).waiting(s, "review")) for s in sectors) + len(drawing) + prompts
-    blocks = [size for n in keywords for size in _blocks(n)]
+    drawing = (drawing + [1 + site.in_article_images for _ in prompts])[:cap]
+    review = ([0 for s in sectors for _ in Contents(ctx).waiting(s, "review")] + drawing)[:cap]
     rows = [
-        (1, sum(keywords), _cost(ctx, "clustering", blocks)),
-        (2, len(found) + clusters, _cost(ctx, "idea", [1] * new_ideas)),
+        (1, sum(blocks), _cost(ctx, "clustering", blocks)),
+        (2, taken, _cost(ctx, "idea", [1] * new_ideas)),
         (3, len(ideas), 0),
         (4, len(tasks), _cost(ctx, "content", tasks)),
-        (5, prompts, _cost(ctx, "image_prompts", [1] * prompts)),
-        (6, len(drawing) + prompts, _cost(ctx, "image", [1] * pictures)),
-        (7, review, 0),
+        (5, len(prompts), _cost(ctx, "image_prompts", [1] * len(prompts))),
+        (6, len(drawing), _cost(ctx, "image", [1] * sum(drawing))),
+        (7, len(review), 0),
     ]
     total = sum(credits for _, _, credits in rows)
     balance = Ledger(ctx.deps.table, ctx.tenant, ctx.deps.clock).balance().available

@@ -24,6 +24,9 @@ class SiteQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     site_id: str
+
+
+class SectorQuery(SiteQuery):
     sector_id: str | None = None
 
 
@@ -47,19 +50,27 @@ def read_config(call: Call) -> Any:
     return Configs(call.ctx).present([config_of(call.ctx, call.query.site_id)])[0]
 
 
-@router.put("config", "update_config", role="admin", summary="Change automation settings", query=SiteQuery, answer=CONFIG.model)
+@router.put(
+    "config",
+    "update_config",
+    role="admin",
+    summary="Change automation settings",
+    query=SiteQuery,
+    body_schema=CONFIG.patch_shape(),
+    answer=CONFIG.model,
+)
 def write_config(call: Call) -> Any:
     body = reject_unknown(CONFIG, call.body, CONFIG.patch)
     config = save_config(call.ctx, call.query.site_id, body, if_match=version_wanted(call))
     return Configs(call.ctx).present([config])[0]
 
 
-@router.get("estimate", summary="What a run would cost", query=SiteQuery, answer=dict[str, Any])
+@router.get("estimate", summary="What a run would cost", query=SectorQuery, answer=dict[str, Any])
 def read_estimate(call: Call) -> Any:
     return estimate(call.ctx, call.query.site_id, _sectors(call, call.query.site_id, call.query.sector_id))
 
 
-@router.get("pipeline_overview", summary="What waits for each stage", query=SiteQuery, answer=dict[str, Any])
+@router.get("pipeline_overview", summary="What waits for each stage", query=SectorQuery, answer=dict[str, Any])
 def pipeline_overview(call: Call) -> Any:
     sectors, config = _sectors(call, call.query.site_id, call.query.sector_id), config_of(call.ctx, call.query.site_id)
     waiting = {s: s.pending(call.ctx, sectors, config) for s in STAGES}

@@ -154,8 +154,12 @@ class Unique:
     within: Literal["account", "site", "sector"] = "sector"
 
     def value(self, record: Record) -> str | None:
-        values = [getattr(record, name) for name in self.fields]
-        return None if any(v is None for v in values) else "#".join(normalise(str(v)) for v in values)
+        return self.joined({name: getattr(record, name) for name in self.fields})
+
+    def joined(self, values: Mapping[str, Any]) -> str | None:
+        """The fields' values as the sentinel's key has them, None where one has no value."""
+        wanted = [values[name] for name in self.fields]
+        return None if any(v is None for v in wanted) else "#".join(normalise(str(v)) for v in wanted)
 
 
 IndexValue = str | Callable[[Any], Any]

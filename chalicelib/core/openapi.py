@@ -91,6 +91,8 @@ class _Document:
                 types[f"{name} body"] = (body, "validation")
             if route.answer is not None or route.listed is not None:
                 types[f"{name} answer"] = (route.listed if route.listed is not None else route.answer, "serialization")
+            if route.accepted is not None:
+                types[f"{name} accepted"] = (route.accepted, "serialization")
         return types
 
     # -- one operation
@@ -106,6 +108,8 @@ class _Document:
         if (body := self._body(route)) is not None:
             operation["requestBody"] = body
         operation["responses"] = {str(route.status): self._success(route)}
+        if route.accepted is not None:
+            operation["responses"]["202"] = self._accepted(route)
         for status, errors in errors_of(route).items():
             operation["responses"][str(status)] = self.errors.reference(status, errors)
         if route.role is not None:
@@ -184,6 +188,11 @@ class _Document:
         listed = route.listed is not None
         return {**out, "content": {JSON: {"schema": _listed(schema) if listed else _single(schema), **self._shown(schema, listed=listed)}}}
 
+    def _accepted(self, route: Route) -> Json:
+        headers = {name: {"$ref": f"#/components/headers/{name}"} for name in (THROTTLE_HEADERS if route.throttle else ())}
+        schema = self.schemas[f"{route.operation_id} accepted"]
+        return {"description": _ACCEPTED, "headers": headers, "content": {JSON: {"schema": _single(schema), **self._shown(schema, listed=False)}}}
+
     def _shown(self, schema: Schema, *, listed: bool) -> Json:
         """The example of an answer; those of one component are written down once."""
         example = self.examples.value(schema)
@@ -211,7 +220,7 @@ def _description(route: Route, original: Route) -> str:
 
 def _status_text(route: Route) -> str:
     if route.status == 202:
-        return "Accepted: the work goes on in the background."
+        return _ACCEPTED
     return "The page of the list." if route.listed is not None else HTTPStatus(route.status).phrase
 
 
@@ -232,10 +241,11 @@ def _listed(item: Schema) -> Schema:
     return {"allOf": [{"$ref": "#/components/schemas/ListEnvelope"}, results]}
 
 
+_ACCEPTED = "Accepted: the work goes on in the background."
 _LIST_EXAMPLE: Json = {"success": True, "count": 1, "count_is": "exact", "complete": True, "next": None, "previous": None}
 _LIST_SCHEMA: Json = {
     "type": "object",
-    "required": ["success", "count", "count_is", "complete", "next", "previous", "results", "request_id"],
+    "required": ["success", "count", "count_is", "complete", "next", "previous", "request_id"],
     "properties": LIST_FIELDS,
 }
 _FORM_SCHEMA: Json = {

@@ -55,6 +55,5 @@ LIST_FIELDS: dict[str, Any] = {
     "complete": {"type": "boolean", "description": "False: the search stopped at its budget; go on with `next`."},
     "next": {"type": ["string", "null"], "description": "URL of the next page; null only at the end."},
     "previous": {"type": ["string", "null"], "description": "URL of the page before."},
-    "results": {"type": "array", "items": {}},
     "request_id": {"type": "string"},
 }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from chalicelib.core.entity import Entity, M, normalise, rank_base, validated
+from chalicelib.core.entity import Entity, M, Unique, normalise, rank_base, validated
 from chalicelib.core.errors import Duplicate, NotFound, PreconditionFailed, Stale
 from chalicelib.core.ids import creation_order, site_of, stamp, ulid
 from chalicelib.core.listing import SCAN_BUDGET_ROWS, Condition, Walk, Walked, walk
@@ -71,6 +71,13 @@ class Repository(Generic[M]):
         found = self.table.get_many(keys)
         live = {i: self._live(found[k], i, False) for k, i in keys.items() if k in found}
         return {i: r for i, r in live.items() if r is not None}
+
+    def holder(self, owner: str, **values: Any) -> str | None:
+        """Id of the owner's live object with these values, which are those of one `Unique` of the entity; None when they are free."""
+        unique = next(u for u in self.entity.unique if set(u.fields) == set(values))
+        value = unique.joined(values)
+        item = self.table.get(self._sentinel_key(unique, owner, value)) if value is not None else None
+        return str(item["of"]) if item else None
 
     def _live(self, item: Item | None, public_id: str, deleted: bool) -> M | None:
         """The record of the item, if it is this entity's and has exactly this id (an id may hold any characters, `#` included)."""
@@ -284,13 +291,14 @@ class Repository(Generic[M]):
     def _exists(self, old: Item | None) -> Exception:
         return Duplicate(existing_id=old.get("id") if old else None)
 
-    def _sentinel(self, unique: Any, record: M, *, add: bool) -> Write:
-        owner = self.entity.place.owner(record.id)
+    def _sentinel_key(self, unique: Unique, owner: str, value: str) -> Key:
         within = {"account": "A", "site": site_of(owner), "sector": owner}[unique.within]
-        value = unique.value(record)
         if len(value) > _SENTINEL_MAX_CHARACTERS:
             value = "sha256:" + hashlib.sha256(value.encode()).hexdigest()
-        key = (f"{self.scope.tenant}#{within}#U", f"{self.entity.letter}#{'+'.join(unique.fields)}#{value}")
+        return f"{self.scope.tenant}#{within}#U", f"{self.entity.letter}#{'+'.join(unique.fields)}#{value}"
+
+    def _sentinel(self, unique: Unique, record: M, *, add: bool) -> Write:
+        key = self._sentinel_key(unique, self.entity.place.owner(record.id), unique.value(record) or "")
         if not add:
             return remove(key)
         names = ", ".join(unique.fields)

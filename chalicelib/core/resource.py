@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel
 
+from chalicelib.core.answers import answer_model
 from chalicelib.core.cursor import binding
 from chalicelib.core.entity import Entity
 from chalicelib.core.errors import Duplicate, Forbidden, NotFound, PlanLimit, PreconditionFailed, ValidationFailed
@@ -170,11 +171,12 @@ def resource_routes(
     read: str = "viewer",
     write: str = "editor",
     create_body: type[BaseModel] | None = None,
+    answer: type[BaseModel] | None = None,
     verbs: str = "list create get put patch delete restore",
     write_only: Iterable[str] = (),
 ) -> None:
     """Declare the usual routes of a resource. read/write: least roles; create_body: the model of a create when it
-    differs from the record; write_only: further fields of a change that are never answered (secrets)."""
+    differs from the record; answer: the model of what `present` makes of a record when that differs; write_only: further fields of a change that are never answered (secrets)."""
     wanted = set(verbs.split())
     settable = entity.patch | frozenset(write_only)
     item = f"{path}/{{id}}"
@@ -221,7 +223,7 @@ def resource_routes(
         s = service(call.ctx)
         return one(s, s.restore(call.id))
 
-    noun, answer = entity.name.replace("_", " "), entity.model
+    noun, answer = entity.name.replace("_", " "), answer or answer_model(entity.model)
     a_noun = f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
     if "list" in wanted:
         router.get(path, role=read, summary=f"List {entity.plural.replace('_', ' ')}", query=list_parameters(entity), listed=answer)(

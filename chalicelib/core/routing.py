@@ -65,6 +65,7 @@ class Route:
     """method and path (without base and trailing slash; `{id}` is the only variable). role: the least that may call, None = public.
 
     query/body: pydantic models; accepts: content types of the body; answer: model or type of `data`, for the document;
+    accepted: that of a 202 which the route gives for some requests;
     errors: what it may raise beyond what every route may. throttle: name of the rate-limit bucket, '' for none.
     body_schema: the body's model, for the document, where the handler itself validates it; enveloped: False for JSON sent as it is.
     """
@@ -79,6 +80,7 @@ class Route:
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     answer: Any = None
+    accepted: Any = None
     listed: Any = None
     status: int = 200
     accepts: tuple[str, ...] = (JSON,)

@@ -19,7 +19,7 @@ from chalicelib.core.table import Item, Key, Write, update
 from chalicelib.integration.connections import Connection, Connections, publisher_of
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.ports import Article, ArticleImage, RemotePost, Term
-from chalicelib.writer.content import CONTENT, Content, body_html
+from chalicelib.writer.content import CONTENT, Content, body_html, content_partition
 from chalicelib.writer.html import heading_number, insert_figure
 from chalicelib.writer.images import images_of
 
@@ -40,7 +40,7 @@ class PublishBusy(Retryable):
 
 
 def record_key(ctx: Context, content: Content, connection: Connection) -> Key:
-    return f"{ctx.tenant}#P#{content.own_id}", f"PUB#{connection.id}"
+    return content_partition(ctx.tenant, content.id), f"PUB#{connection.id}"
 
 
 def publish(ctx: Context, content_id: str) -> Content:

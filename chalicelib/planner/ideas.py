@@ -5,7 +5,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from chalicelib.billing.plans import use
-from chalicelib.core.bulk import Body
 from chalicelib.core.entity import Entity, Filter, SectorRecord, in_sector
 from chalicelib.core.errors import ValidationFailed
 from chalicelib.core.rewrite import gone, in_turn, parsed, rewrite
@@ -104,32 +103,7 @@ IDEA: Entity[Idea] = Entity(
     counted=("status",),
     ranked=("status", ("new", "queued", "completed")),
 )
-
-
-class NewIdea(Body):
-    """keyword_objects: ids of keywords of the same sector; target_keywords become their texts."""
-
-    site_id: str
-    sector_id: str
-    idea_title: str = Field(min_length=1, max_length=300)
-    description: str = Field("", max_length=5000)
-    keyword_cluster: str | None = None
-    keyword_objects: list[str] = Field(default_factory=list, max_length=200)
-    primary_keyword: str = Field("", max_length=200)
-    content_type: ContentType = "post"
-    content_structure: str = Structure
-    estimated_word_count: int = Field(1000, ge=100, le=10_000)
-    audience: str = Field("", max_length=300)
-    tone: str = Field("", max_length=200)
-    language: str | None = None
-    outline: list[OutlineSection] = Field(default_factory=list, max_length=40)
-    brief: str = Field("", max_length=5000)
-    cta: str = Field("", max_length=500)
-    author_profile: str | None = None
-    is_priority: bool = False
-    is_assigned: bool = False
-    is_review_required: bool = False
-    disabled: bool = False
+NewIdea = IDEA.create_shape({"site_id", "sector_id"})
 
 
 class Ideas(Service[Idea]):

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from chalicelib.planner.keyword_file_names import INTENT_WORDS
 
-INTENTS = ("informational", "commercial", "transactional", "navigational")
+Intent = Literal["informational", "commercial", "transactional", "navigational"]
+INTENTS: tuple[str, ...] = get_args(Intent)
 # One keyword stores one intent; the one closest to a purchase decides. Our policy.
 PRIMARY_ORDER = ("transactional", "commercial", "informational", "navigational")
 

@@ -69,7 +69,7 @@ def submit(
 def work(ctx: Context, body: dict[str, Any], *, last: bool) -> None:
     """Import an uploaded file. Delivered again, it goes on with the rows that are missing.
 
-    Raises: Retryable, unless this is the last delivery.
+    Raises: Retryable, unless this is the last delivery; what no delivery can mend, so that the message goes to the dead letters.
     """
     task_id = body["task_id"]
 
@@ -98,6 +98,11 @@ def work(ctx: Context, body: dict[str, Any], *, last: bool) -> None:
         message = "The uploaded file is not there; PUT it to the address first." if isinstance(error, NotFound) else error.message
         progress.close(ctx, task_id, "failed", message, error={**error.body(), "message": message})
         return
+    except Exception as error:
+        if last:
+            message = f"An unexpected error ({type(error).__name__}); the message lies in the dead-letter queue."
+            progress.close(ctx, task_id, "failed", message, error={"code": AppError.code, "message": message})
+        raise
     report["rows"] = report["rows"][:ROWS_SHOWN]
     said = f"{report['created']} created, {report['duplicates']} duplicates, {report['rejected']} rejected."
     progress.close(ctx, task_id, "succeeded", said, result=report)

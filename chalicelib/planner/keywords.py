@@ -18,11 +18,10 @@ from chalicelib.core.table import Write
 from chalicelib.planner.cluster_figures import figure_writes, keyword_deltas
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.keyword_identity import clean_text, keyword_id
+from chalicelib.planner.keyword_intents import INTENTS, Intent
 from chalicelib.planner.keyword_markets import market
 from chalicelib.planner.names import with_names
 
-Intent = Literal["informational", "commercial", "transactional", "navigational"]
-INTENTS = ("informational", "commercial", "transactional", "navigational")
 KeywordStatus = Literal["new", "mapped"]
 Volume = Field(None, ge=0, le=10**12)
 Difficulty = Field(None, ge=0, le=100)

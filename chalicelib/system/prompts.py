@@ -58,6 +58,7 @@ class Prompts(Service[AIPrompt]):
 
 def own_prompt(ctx: Context, prompt_type: str) -> AIPrompt | None:
     """The account's own prompt of this function, if it has one: two key look-ups at most."""
-    sentinel = ctx.deps.table.get((f"{ctx.tenant}#A#U", f"PR#prompt_type#{prompt_type}"), consistent=False)
-    found = ctx.repository(PROMPT).find(sentinel["of"]) if sentinel else None
+    prompts = ctx.repository(PROMPT)
+    public_id = prompts.holder("", prompt_type=prompt_type)
+    found = prompts.find(public_id) if public_id else None
     return found if found is not None and not found.is_default else None

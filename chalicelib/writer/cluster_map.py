@@ -4,7 +4,6 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from chalicelib.core.bulk import Body
 from chalicelib.core.entity import Entity, Filter, SectorRecord, Unique, in_sector
 from chalicelib.core.errors import ValidationFailed
 from chalicelib.core.rewrite import parsed
@@ -20,18 +19,6 @@ Origin = Literal["blueprint", "manual", "import"]
 
 class ClusterMap(SectorRecord):
     """content or task: what is mapped. role: what it is to the cluster. keywords, slugs: what links to it may say and where they go."""
-
-    content: str | None = None
-    task: str | None = None
-    cluster: str
-    role: Role = "supporting"
-    source: Origin = "manual"
-    keywords: list[str] = Field(default_factory=list, max_length=100)
-    slugs: list[str] = Field(default_factory=list, max_length=100)
-
-
-class NewClusterMap(Body):
-    """Either content or task; the sector is theirs."""
 
     content: str | None = None
     task: str | None = None
@@ -63,6 +50,7 @@ CLUSTER_MAP: Entity[ClusterMap] = Entity(
     patch=frozenset({"role", "source", "keywords", "slugs"}),
     soft_delete=False,
 )
+NewClusterMap = CLUSTER_MAP.create_shape(set())  # either content or task; the sector is theirs
 
 
 class ClusterMaps(Service[ClusterMap]):
@@ -71,17 +59,17 @@ class ClusterMaps(Service[ClusterMap]):
 
     def create(self, body: dict[str, Any]) -> ClusterMap:
         """Raises: ValidationFailed, Duplicate."""
-        wanted = parsed(NewClusterMap, body)
-        if (wanted.content is None) == (wanted.task is None):
+        wanted = parsed(NewClusterMap, body).model_dump()
+        if (wanted["content"] is None) == (wanted["task"] is None):
             raise ValidationFailed.field("content", "give either content or task.")
         subject: Content | Task | None
-        if wanted.content is not None:
-            name, subject = "content", self.ctx.repository(CONTENT).find(wanted.content)
+        if wanted["content"] is not None:
+            name, subject = "content", self.ctx.repository(CONTENT).find(wanted["content"])
         else:
-            name, subject = "task", self.ctx.repository(TASK).find(wanted.task or "")
+            name, subject = "task", self.ctx.repository(TASK).find(wanted["task"])
         if subject is None:
             raise ValidationFailed.field(name, f"there is no such {name}.")
-        record = self.repository.new(subject.sector_id, **wanted.model_dump())
+        record = self.repository.new(subject.sector_id, **wanted)
         self.check_related(record)
         return self.repository.create(record)
 

@@ -144,8 +144,13 @@ CONTENT: Entity[Content] = Entity(
 )
 
 
+def content_partition(tenant: str, content_id: str) -> str:
+    """Partition of what belongs to one content: its bodies, images, publish records, sketch."""
+    return f"{tenant}#P#{content_id.partition('-')[2]}"
+
+
 def body_key(tenant: str, content_id: str, revision: int) -> Key:
-    return f"{tenant}#P#{content_id.partition('-')[2]}", f"B#{revision:06d}"
+    return content_partition(tenant, content_id), f"B#{revision:06d}"
 
 
 def body_write(ctx: Context, content_id: str, revision: int, html: str, **about: Any) -> Write:

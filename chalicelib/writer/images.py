@@ -10,7 +10,7 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.routing import BASE
 from chalicelib.core.service import Service
 from chalicelib.core.table import Key
-from chalicelib.writer.content import CONTENT, Content
+from chalicelib.writer.content import CONTENT, Content, content_partition
 from chalicelib.writer.tasks import TASK
 
 ImageType = Literal["featured", "desktop", "mobile", "in_article"]
@@ -90,7 +90,7 @@ class Images(Service[Image]):
 
     def of_content(self, content_id: str) -> list[Image]:
         """All live images of a content: featured first, then by position."""
-        found = self.repository.under((f"{self.ctx.tenant}#P#{content_id.partition('-')[2]}", "M#"))
+        found = self.repository.under((content_partition(self.ctx.tenant, content_id), "M#"))
         return sorted(found, key=lambda i: (i.image_type != "featured", i.image_type, i.position))
 
     def present(self, records: Any) -> list[dict[str, Any]]:

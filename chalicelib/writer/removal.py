@@ -8,7 +8,7 @@ from chalicelib.core.ids import stamp
 from chalicelib.core.rewrite import in_turn
 from chalicelib.core.table import Query, Write
 from chalicelib.planner.cluster_figures import content_deltas, figure_writes
-from chalicelib.writer.content import CONTENT, Content
+from chalicelib.writer.content import CONTENT, Content, content_partition
 from chalicelib.writer.images import IMAGE, Image
 from chalicelib.writer.terms import count_writes
 
@@ -51,7 +51,7 @@ def _save(ctx: Context, content: Content, images: list[Image], deleted_at: str |
 
 def _images(ctx: Context, content: Content) -> list[Image]:
     """All of the content's images, deleted ones too."""
-    key = f"{ctx.tenant}#P#{content.own_id}"
+    key = content_partition(ctx.tenant, content.id)
     items: list[dict[str, Any]] = ctx.deps.table.query_all(
         Query(key, condition="begins_with(sk, :m)", values={":m": "M#"}, consistent=True)
     )

@@ -93,11 +93,9 @@ def ensure_terms(ctx: Context, site_id: str, sector_id: str, names: list[str], t
         if not slug:
             continue
         term = repository.new(site_id, name=name, slug=slug, taxonomy_type=taxonomy_type, sector_id=sector_id)
-        sentinel = (f"{ctx.tenant}#{site_id}#U", f"X#slug+taxonomy_type#{slug}#{taxonomy_type}")
         try:
             out.append(repository.create(term).id)
         except Duplicate:
-            existing = ctx.deps.table.get(sentinel)
-            if existing:
-                out.append(existing["of"])
+            if existing := repository.holder(site_id, slug=slug, taxonomy_type=taxonomy_type):
+                out.append(existing)
     return list(dict.fromkeys(out))

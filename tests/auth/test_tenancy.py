@@ -22,18 +22,7 @@ NOT_OURS = {
     "external_id": "an id of the publishing target, not of ours",
     "seed_keyword_id": "a private seed is no object of its own, so an unknown one cannot be told from one without keywords",
 }
-KNOWN = {
-    "GET automation/config query:sector_id": "the sector is taken unseen",
-    "PUT automation/config query:sector_id": "the sector is taken unseen",
-    "PUT automation/update_config query:sector_id": "the sector is taken unseen",
-    "GET automation/current_run query:sector_id": "the sector is taken unseen",
-    "GET automation/history query:sector_id": "the sector is taken unseen",
-}  # to be mended: the test says so when one is
-IDS = [
-    pytest.param(s, id=str(s), marks=[pytest.mark.xfail(reason=KNOWN[str(s)])] if str(s) in KNOWN else [])
-    for s in SLOTS
-    if s.name not in NOT_OURS or s.where == "path"
-]
+IDS = [pytest.param(s, id=str(s)) for s in SLOTS if s.name not in NOT_OURS or s.where == "path"]
 
 
 @dataclass(frozen=True)

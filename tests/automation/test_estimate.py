@@ -17,6 +17,7 @@ from chalicelib.ai.engine import run as ai_run
 from chalicelib.auth.sites import get_site
 from chalicelib.automation import control
 from chalicelib.automation.estimate import CLUSTER_SIZES, estimate, expected
+from chalicelib.automation.schedule import save_config
 from chalicelib.automation.waiting import ideas_of
 from chalicelib.billing.prices import price
 from chalicelib.core.context import Context, Deps
@@ -83,6 +84,16 @@ def test_nothing_is_expected_of_nothing(owner: Context, place: Place) -> None:
     )
     empty = estimate(owner, place.site_id, [place.sector_id])
     assert empty["total"] == empty["required"] == 0 and [s["items"] for s in empty["stages"]] == [0] * 7
+
+
+def test_a_cap_on_items_is_estimated_too(owner: Context, place: Place) -> None:
+    imported(owner, place, EXAMPLES[0])
+    everything = estimate(owner, place.site_id, [place.sector_id])
+    save_config(owner, place.site_id, {"max_items_per_stage": 2})
+    capped = estimate(owner, place.site_id, [place.sector_id])
+    assert everything["stages"][3]["items"] > 10
+    assert [s["items"] for s in capped["stages"][1:]] == [2] * 6
+    assert capped["total"] < everything["total"] // 4
 
 
 def test_what_waits_half_done_is_estimated_exactly(world: World, account: Account) -> None:

@@ -1,0 +1,37 @@
+"""What routes answer, as models for the OpenAPI document: a record as it is stored, with what `present` adds and without what it hides."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+_MADE: dict[tuple[type[BaseModel], frozenset[str], tuple[tuple[str, Any], ...]], type[BaseModel]] = {}
+
+
+class Shown(BaseModel):
+    """A model of an answer: every field is there, also one that has a default."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
+def answer_model(record: type[BaseModel], *, hidden: Iterable[str] = (), name: str = "", **added: Any) -> type[BaseModel]:
+    """The model of a record as answered: all fields required, without the hidden ones, with the added ones (name=type).
+
+    name: of the model in the document, the record's own when left out. Asked for alike it is the same model, so that the document
+    has one component of it.
+    """
+    unseen = frozenset(hidden)
+    key = (record, unseen, (("", name), *sorted(added.items(), key=lambda pair: pair[0])))
+    if key not in _MADE:
+        fields: dict[str, Any] = {n: (Any, Field(None, exclude=True)) for n in sorted(unseen)}
+        fields |= {n: (kind, ...) for n, kind in added.items()}
+        made = create_model(
+            name or record.__name__,
+            __base__=record,
+            __module__=record.__module__,
+            __doc__=record.__doc__,
+            __cls_kwargs__={"json_schema_serialization_defaults_required": True},
+            **fields,
+        )
+        _MADE[key] = made
+    return _MADE[key]
