@@ -47,7 +47,7 @@ test: $(STAMP) ## the whole test suite (T=tests/planner or T="-k name" for a par
 	@$(BLIND) $(PY) -m pytest -n auto --maxprocesses 4 --dist loadscope $(T)
 
 check: lint types architecture drift package ## ruff, mypy, architecture, drift, package, cfn-lint, state machine
-	@$(PY) -m cfnlint $(OUT)/sam.json
+	@$(VENV)/bin/cfn-lint $(OUT)/sam.json
 	@$(PY) -m infra.check_asl
 	@echo "all checks passed"
 

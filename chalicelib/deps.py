@@ -155,4 +155,11 @@ def publisher(config: Config, files: S3Files, tenant: str, site_name: str, conne
         return WordPressPublisher(
             connection["url"], connection["username"], connection["app_password"], SafeHttp(allow_loopback=config.is_local)
         )
+    if target == "webhook":
+        from chalicelib.adapters.safe_http import SafeHttp
+        from chalicelib.adapters.webhook import WebhookPublisher
+
+        if not connection.get("api_key"):
+            raise ValidationFailed.field("api_key", "this webhook has no signing secret; give it one.")
+        return WebhookPublisher(connection["url"], connection["api_key"], SafeHttp(allow_loopback=config.is_local), SystemClock())
     raise ValidationFailed.field("target", f"{target} is not a publishing target.")

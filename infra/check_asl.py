@@ -6,7 +6,6 @@ Run as `python -m infra.check_asl`; npm's asl-validator is asked as well where n
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,8 +14,8 @@ from typing import Any
 
 from infra import derive
 from infra.derive import BuildError, Json
+from infra.npm_tools import npm_tools
 
-TOOLS = derive.INFRA / "tools"
 TYPES = frozenset({"Task", "Pass", "Choice", "Wait", "Succeed", "Fail", "Map"})
 ENDS = frozenset({"Succeed", "Fail"})
 LAMBDA = "arn:aws:states:::lambda:invoke"
@@ -197,29 +196,13 @@ def our_errors() -> frozenset[str]:
 
 def validator(definition: Path, *, required: bool) -> str | None:
     """What npm's asl-validator says against the definition, None when nothing. Raises: BuildError when it is required and missing."""
-    if shutil.which("npm") is None:
-        if required:
-            raise BuildError("npm is missing, and in CI the state machine is also checked by npm's asl-validator")
-        print("npm not found: asl-validator skipped")
+    programs = npm_tools(required=required)
+    if programs is None:
         return None
-    tools = derive.ROOT / "build" / "tools"
-    lock = (TOOLS / "package-lock.json").read_bytes()
-    binary = tools / "node_modules" / ".bin" / "asl-validator"
-    if not binary.exists() or (tools / "package-lock.json").read_bytes() != lock:
-        shutil.rmtree(tools, ignore_errors=True)
-        tools.mkdir(parents=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy2(TOOLS / name, tools / name)
-        installed = subprocess.run(
-            ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=tools, capture_output=True, text=True, check=False
-        )
-        if installed.returncode:
-            if required:
-                raise BuildError(f"npm ci failed:\n{installed.stderr}")
-            print("asl-validator could not be installed: skipped")
-            return None
     # Placeholders are ARNs once deployed, so the validator's own check of ARNs is left out.
-    done = subprocess.run([str(binary), "--no-arn-check", "--json-path", str(definition)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(programs / "asl-validator"), "--no-arn-check", "--json-path", str(definition)], capture_output=True, text=True, check=False
+    )
     return f"{done.stdout}{done.stderr}" if done.returncode else None
 
 

@@ -16,6 +16,7 @@ from chalicelib.core.routing import BASE, Router
 from chalicelib.core.scope import Scope
 from chalicelib.integration import publish_requests
 from chalicelib.planner import keyword_uploads
+from tests.answers import check_answer
 from tests.fakes import RecordingJobs
 
 
@@ -116,7 +117,10 @@ class Rest:
         sent = self._app(event, None)
         text = sent["body"]
         kind = sent["headers"].get("Content-Type", "")
-        return Reply(sent["statusCode"], json.loads(text) if text and kind.startswith("application/json") else text, sent["headers"])
+        reply = Reply(sent["statusCode"], json.loads(text) if text and kind.startswith("application/json") else text, sent["headers"])
+        if declared := self._app.table.get(route, {}).get(method):
+            check_answer(declared, reply.status, reply.body)
+        return reply
 
     def work_off(self) -> int:
         """Do what the queues hold, and what that queues in turn. Returns how many messages."""

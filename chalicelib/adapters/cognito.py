@@ -3,8 +3,6 @@
 import json
 from typing import Any
 
-import requests
-
 from chalicelib.core.errors import AppError, Duplicate, NotAuthenticated, Throttled, UpstreamUnavailable, ValidationFailed
 from chalicelib.ports import Tokens
 
@@ -76,6 +74,8 @@ class CognitoUserPool:
         if self._local_keys:
             local: dict[str, Any] = json.loads(self._local_keys)
             return local
+        import requests  # here, because only the first token of a process asks for the keys
+
         try:
             answer = requests.get(f"{self.issuer}/.well-known/jwks.json", timeout=5, allow_redirects=False)
             answer.raise_for_status()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib.adapters.safe_http import SafeHttp, Transport, retry_after_seconds
-from chalicelib.core.errors import AppError, InvalidAnswer, UpstreamRejected, UpstreamUnavailable
+from chalicelib.core.errors import AppError, InvalidAnswer, Moderated, UpstreamRejected, UpstreamUnavailable
 
 if TYPE_CHECKING:
     import openai
@@ -114,7 +114,7 @@ class OpenAIConnection:
         if code in QUOTA_CODES or status == 402:
             return UpstreamRejected(f"The provider's account has no quota left: top it up or raise its limit. {said}")
         if code in MODERATION_CODES:
-            return UpstreamRejected(f"The provider's moderation refuses this text. {said}")
+            return Moderated(f"The provider's moderation refuses this text. {said}")
         if status in (408, 409, 425, 429) or status >= 500:
             wait = retry_after_seconds({name.lower(): value for name, value in headers.items()})
             why = "asks us to slow down" if status == 429 else "does not answer at present"

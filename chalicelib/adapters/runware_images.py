@@ -3,13 +3,14 @@
 import base64
 import binascii
 import json
+import re
 import uuid
 from typing import Any
 
 from chalicelib.adapters.openai_client import Patience
 from chalicelib.adapters.openai_images import image_type
 from chalicelib.adapters.safe_http import HttpAnswer, SafeHttp, Transport, retry_after_seconds
-from chalicelib.core.errors import InvalidAnswer, UpstreamRejected, UpstreamUnavailable
+from chalicelib.core.errors import InvalidAnswer, Moderated, UpstreamRejected, UpstreamUnavailable
 from chalicelib.ports import ImageAnswer, ImageRequest
 
 BASE_URL = "https://api.runware.ai/v1"
@@ -18,6 +19,8 @@ MAX_BYTES = 30_000_000
 # Source: Runware API reference, image inference: width and height are multiples of 64 from 128 to 2048.
 STEP_PX, LEAST_PX, MOST_PX = 64, 128, 2048
 MAX_PROMPT_CHARACTERS = 3_000
+# Runware hands through the codes of many providers and says that their forms vary (API reference, errors).
+MODERATION_CODE = re.compile(r"moderat|nsfw|safety", re.IGNORECASE)
 
 
 class RunwareImageModel:
@@ -64,7 +67,7 @@ class RunwareImageModel:
         if not found:
             raise InvalidAnswer("Runware answers without an image.")
         if found.get("NSFWContent"):
-            raise UpstreamRejected("Runware marks the picture as unsafe; change the prompt.")
+            raise Moderated("Runware marks the picture as unsafe; change the prompt.")
         return self._read(found)
 
     def _read(self, found: dict[str, Any]) -> ImageAnswer:
@@ -84,7 +87,8 @@ class RunwareImageModel:
         said = str(error.get("message") or f"status {answer.status}").replace(self._key, "…")[:300]
         if answer.status == 429 or answer.status >= 500:
             return UpstreamUnavailable(f"Runware is not available: {said}", retry_after_seconds=retry_after_seconds(answer.headers))
-        return UpstreamRejected(f"Runware refuses: {said}")
+        refusal = Moderated if MODERATION_CODE.search(str(error.get("code") or "")) else UpstreamRejected
+        return refusal(f"Runware refuses: {said}")
 
 
 def edge_px(wanted: int) -> int:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchema
 from pydantic_core import core_schema
 
 from chalicelib.ai import prose
+from chalicelib.ai.prompts import unplain
 
 
 @dataclass(frozen=True)
@@ -178,28 +179,28 @@ def cluster_problems(answer: ClusterNames, facts: dict[str, Any]) -> list[str]:
     found += _listed("Cluster keys named twice", _doubled(keys))
     names = [c.name for c in answer.clusters]
     found += _listed("Names used twice", _doubled(names))
-    taken = {_folded(n) for n in facts.get("taken_names", ())}
-    found += _listed("Names that are taken already", [n for n in names if _folded(n) in taken])
+    taken = {folded(n) for n in facts.get("taken_names", ())}
+    found += _listed("Names that are taken already", [n for n in names if folded(n) in taken])
     found += _listed("Names of more than six words", [n for n in names if len(n.split()) > 6])
     return found + _listed("Names with markup", [n for n in names if prose.has_markup(n)])
 
 
 def idea_problems(answer: Ideas, facts: dict[str, Any]) -> list[str]:
     """The number asked for, each with a title and a primary keyword of its own, all keywords from the list and none left over."""
-    known = {_folded(k["keyword"]): k["keyword"] for k in facts["keywords"]}
+    known = {folded(k["keyword"]): k["keyword"] for k in facts["keywords"]}
     ideas, found = answer.ideas, []
     wanted = min(int(facts["count"]), len(known))
     if len(ideas) != wanted:
         found.append(f"{wanted} ideas were asked for; there are {len(ideas)}.")
     titles = [i.title for i in ideas]
-    taken = {_folded(t) for t in facts.get("taken_titles", ())}
+    taken = {folded(t) for t in facts.get("taken_titles", ())}
     found += _listed("Titles used twice", _doubled(titles))
-    found += _listed("Titles that are taken already", [t for t in titles if _folded(t) in taken])
+    found += _listed("Titles that are taken already", [t for t in titles if folded(t) in taken])
     found += _listed("Titles with markup", [t for t in titles if prose.has_markup(t) and not any(k in t for k in known.values())])
     found += _listed("Primary keywords used by more than one idea", _doubled([i.primary_keyword for i in ideas]))
     used = [k for i in ideas for k in [i.primary_keyword, *i.keywords]]
-    found += _listed("Keywords that were not given", _once(k for k in used if _folded(k) not in known))
-    reached = {_folded(k) for k in used}
+    found += _listed("Keywords that were not given", _once(k for k in used if folded(k) not in known))
+    reached = {folded(k) for k in used}
     found += _listed("Keywords no idea covers", [k for f, k in known.items() if f not in reached])
     for idea in ideas:
         if not 300 <= idea.estimated_word_count <= 5000:
@@ -215,11 +216,11 @@ def article_problems(answer: ArticleDraft, facts: dict[str, Any]) -> list[str]:
     words, asked = prose.word_count(text), int(facts["word_count"])
     if words < 0.8 * asked or words > 1.5 * asked:
         found.append(f"The body has {words} words; about {asked} were asked for ({round(0.8 * asked)} to {round(1.5 * asked)}).")
-    if _folded(answer.primary_keyword) != _folded(facts["primary_keyword"]):
+    if folded(answer.primary_keyword) != folded(facts["primary_keyword"]):
         found.append(f'primary_keyword must be "{facts["primary_keyword"]}".')
     given = [facts["primary_keyword"], *facts["keywords"]]
-    known = {_folded(k) for k in [*given, *(k["keyword"] for k in facts.get("cluster_keywords", ()))]}
-    found += _listed("Secondary keywords that were not given", [k for k in answer.secondary_keywords if _folded(k) not in known])
+    known = {folded(k) for k in [*given, *(k["keyword"] for k in facts.get("cluster_keywords", ()))]}
+    found += _listed("Secondary keywords that were not given", [k for k in answer.secondary_keywords if folded(k) not in known])
     found += _listed("Keywords the body does not cover", [k for k in _once(given) if not prose.covers(text, k)])
     found += _listed("Links that were not given", prose.foreign_links(answer.html, [link["url"] for link in facts.get("links", ())]))
     found += _listed("FAQ questions missing from the body", [e.question for e in answer.faq if not prose.contains(text, e.question)])
@@ -233,35 +234,42 @@ def article_problems(answer: ArticleDraft, facts: dict[str, Any]) -> list[str]:
 
 def image_prompt_problems(answer: ImagePrompts, facts: dict[str, Any]) -> list[str]:
     """The number of pictures asked for, each after another given heading, with alternative texts that differ."""
-    headings = [_folded(h) for h in facts["headings"]]
+    headings = [folded(h) for h in facts["headings"]]
     wanted = min(int(facts["in_article_count"]), len(set(headings)))
     found = []
     if len(answer.in_article) != wanted:
         found.append(f"{wanted} in-article images were asked for; there are {len(answer.in_article)}.")
     places = [i.after_heading for i in answer.in_article]
-    found += _listed("Headings that do not exist", [p for p in places if _folded(p) not in headings])
+    found += _listed("Headings that do not exist", [p for p in places if folded(p) not in headings])
     found += _listed("Headings used for more than one image", _doubled(places))
     pictures = [answer.featured, *answer.in_article]
     found += _listed("Alternative texts used twice", _doubled([p.alt for p in pictures]))
     return found + _listed("Prompts used twice", _doubled([p.prompt for p in pictures]))
 
 
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
+def folded(text: str) -> str:
+    """What makes two texts the same: case and spacing do not count, nor what a prompt shows instead of angle brackets."""
+    return " ".join(unplain(text).casefold().split())
+
+
+def as_given(texts: Iterable[str], given: Iterable[str]) -> list[str]:
+    """The texts, each spelled as it was given where it was given."""
+    known = {folded(g): g for g in given}
+    return [known.get(folded(t), t) for t in texts]
 
 
 def _once(texts: Iterable[str]) -> list[str]:
     """The texts in their order, each once, whatever its case."""
-    return list({_folded(t): t for t in reversed(list(texts))}.values())[::-1]
+    return list({folded(t): t for t in reversed(list(texts))}.values())[::-1]
 
 
 def _doubled(texts: Sequence[str]) -> list[str]:
     seen: set[str] = set()
     twice = []
     for text in texts:
-        if _folded(text) in seen:
+        if folded(text) in seen:
             twice.append(text)
-        seen.add(_folded(text))
+        seen.add(folded(text))
     return _once(twice)
 
 

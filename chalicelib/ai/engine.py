@@ -22,12 +22,13 @@ from chalicelib.billing.prices import Price, price_of
 from chalicelib.core.context import Context
 from chalicelib.core.errors import InvalidAnswer, Stale
 from chalicelib.core.observability import count, logger
-from chalicelib.ports import Repair, TextAnswer, TextRequest
+from chalicelib.ports import Repair, TextAnswer, TextModel, TextRequest
 from chalicelib.system.settings import provider_for
 
 REPAIRS = 1
 SAVE_TRIES = 4
 RESERVE_TRIES = 4
+LEAST_CALL_SECONDS, LONGEST_CALL_SECONDS, TOKENS_PER_SECOND = 120.0, 400.0, 70
 Report = Callable[[str, int], None]  # phase, percentage
 
 
@@ -173,21 +174,44 @@ def _ask(ctx: Context, function: AIFunction, loaded: Loaded, options: Options, r
             op=str(options.extra.get("op", "")),
         )
     model = ctx.deps.text(provider_for(ctx, "text").choice)
-    prompt, prompt_id, version = prompt_for(ctx, function.name, loaded.facts)
-    request = TextRequest(function.name, SYSTEM, prompt, function.schema, loaded.facts)
-    answers: list[TextAnswer] = []
+    answers: list[Any] = []
+    replies: list[TextAnswer] = []
+    repaired = False
+    while (facts := function.question(loaded.facts, answers)) is not None:
+        prompt, prompt_id, version = prompt_for(ctx, function.name, facts)
+        tokens = function.output_tokens(facts)
+        request = TextRequest(
+            function.name, SYSTEM, prompt, function.schema, facts, max_output_tokens=tokens, timeout_seconds=_seconds(tokens)
+        )
+        answer, came, again = _answered(function, model, request, function.schema, report)
+        answers.append(answer)
+        replies += came
+        repaired = repaired or again
+    return function.joined(answers), _provenance(function, replies, prompt_id, version, started, repaired, options)
+
+
+def _seconds(tokens: int) -> float:
+    """How long a call for so many tokens may take: what a slow model needs, as long as two calls fit into a worker's 15 minutes."""
+    return min(LONGEST_CALL_SECONDS, max(LEAST_CALL_SECONDS, tokens / TOKENS_PER_SECOND))
+
+
+def _answered(
+    function: AIFunction, model: TextModel, request: TextRequest, schema: type[BaseModel], report: Report
+) -> tuple[BaseModel, list[TextAnswer], bool]:
+    """The valid answer to one question, the replies it took, and whether it was repaired. Raises: InvalidAnswer."""
+    replies: list[TextAnswer] = []
     for attempt in range(REPAIRS + 1):
         try:
             reply = model.complete(request)
         except InvalidAnswer as error:  # refused, cut off or no JSON: the adapter may hand over what came
             text, found = str(error.extra.get("answer", "")), [error.message]
         else:
-            answers.append(reply)
+            replies.append(reply)
             text = reply.text
             report("PARSE", 60 + 10 * attempt)
-            parsed, found = _parsed(function.schema, text, loaded.facts, check_language=model.provider != "offline")
+            parsed, found = _parsed(schema, text, request.facts, check_language=model.provider != "offline")
             if parsed is not None and not found:
-                return parsed, _provenance(function, answers, prompt_id, version, started, attempt > 0, options)
+                return parsed, replies, attempt > 0
         if attempt < REPAIRS:
             logger().info("asking for a repair", extra={"ai_function": function.name, "problems": found[:5]})
             request = replace(request, repair=Repair(text[:20_000], found[:20]))

@@ -87,12 +87,29 @@ class Options:
 
 
 Embed = Callable[[Sequence[str]], tuple[Any, float]]  # texts -> vectors (n, d), threshold of the embedder
+OUTPUT_TOKENS = 8_000  # an answer may have at least so many; a limit that is not reached costs nothing
+
+
+def _all_at_once(facts: dict[str, Any], answers: Sequence[Any]) -> dict[str, Any] | None:
+    return None if answers else facts
+
+
+def _the_only_one(answers: Sequence[Any]) -> Any:
+    return answers[0]
+
+
+def _usual(facts: dict[str, Any]) -> int:
+    return OUTPUT_TOKENS
 
 
 @dataclass(frozen=True)
 class AIFunction:
     """name: also of the prompt file beside it; operation: key of the price table; item: what one item is, for messages;
-    schema: the answer's model, None for images; load may raise Skip or NotFound; apply gets the validated answer."""
+    schema: the answer's model, None for images; load may raise Skip or NotFound; apply gets the validated answer.
+
+    Work that is too much for one question: question gets the facts and the answers so far and returns the facts of the next question,
+    None when all is asked; joined makes one answer of them all. output_tokens: how long the answer to a question's facts may be.
+    """
 
     name: str
     operation: str
@@ -100,3 +117,6 @@ class AIFunction:
     schema: type[BaseModel] | None
     load: Callable[[Context, str, Options, Embed], Loaded]
     apply: Callable[[Context, Loaded, Any, Provenance], Outcome]
+    question: Callable[[dict[str, Any], Sequence[Any]], dict[str, Any] | None] = _all_at_once
+    joined: Callable[[Sequence[Any]], Any] = _the_only_one
+    output_tokens: Callable[[dict[str, Any]], int] = _usual

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from chalicelib.ai.affordable import need_credits
 from chalicelib.ai.functions.auto_cluster import MAX_KEYWORDS, MIN_KEYWORDS
 from chalicelib.ai.functions.generate_ideas import ideas_wanted
 from chalicelib.ai.tasks import submit
 from chalicelib.auth.sites import get_site
-from chalicelib.core.bulk import MAX_IDS, Body, Ids, ids_field
+from chalicelib.core.bulk import MAX_IDS, Accepted, Body, Ids, ids_field
 from chalicelib.core.errors import NotFound, OutOfCredits, ValidationFailed
 from chalicelib.core.routing import Call, Router
 from chalicelib.planner.clusters import CLUSTER
@@ -17,13 +17,6 @@ from chalicelib.planner.keywords import KEYWORD, Keyword, Keywords
 
 router = Router("planner", tag="Planner", throttle="ai")
 MAX_IDEAS = 10
-
-
-class Accepted(BaseModel):
-    """Ask `system/settings/task_progress/{task_id}/` how it goes. accepted: objects that will be worked on."""
-
-    task_id: str
-    accepted: int
 
 
 _ERRORS = (NotFound, ValidationFailed, OutOfCredits)

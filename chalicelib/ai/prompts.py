@@ -54,5 +54,14 @@ def rendered_item(value: Any) -> str:
     return _plain(str(value))
 
 
+_SHOWN = str.maketrans({"<": "\u2039", ">": "\u203a", "\x00": None})
+_MEANT = str.maketrans({"\u2039": "<", "\u203a": ">", "\x00": None})
+
+
 def _plain(text: str) -> str:
-    return text.replace("<", "\u2039").replace(">", "\u203a").replace("\x00", "")
+    return text.translate(_SHOWN)
+
+
+def unplain(text: str) -> str:
+    """The text with the angle brackets that a prompt shows as others: a model that repeats a fact repeats it as it was shown."""
+    return text.translate(_MEANT)

@@ -87,6 +87,7 @@ def load(ctx: Context, content_id: str, options: Options, embed: Embed) -> Loade
         "word_count": words,
         "outline": planned,
         "brief": idea.brief if idea else "",
+        "cta": idea.cta if idea and not section else "",  # the closing of the article is another section's
         "cluster": {"name": cluster.name, "description": cluster.description} if cluster else {"name": "", "description": ""},
         "cluster_keywords": [],
         "links": [],

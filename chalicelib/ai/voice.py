@@ -7,6 +7,7 @@ from chalicelib.auth.accounts import own_account
 from chalicelib.auth.sites import get_site
 from chalicelib.core.context import Context
 from chalicelib.system.authors import find_author
+from chalicelib.system.automation_voice import automation_voice
 from chalicelib.system.strategies import strategy_for
 
 BUILT_IN = {"language": "en", "market": "international", "tone": "clear and friendly", "audience": "people who search for this topic"}
@@ -18,13 +19,15 @@ def voice(ctx: Context, site_id: str, *nearest: Any, sector_id: str = "", functi
     sector_id, function, structure: which strategy counts, and what of it concerns this AI function and this content structure.
     """
     site, account = get_site(ctx, site_id), own_account(ctx)
-    levels = [*nearest, site, account]
+    chosen = [*nearest, automation_voice(ctx, site_id)]
+    levels = [*chosen, site, account]
     facts: dict[str, Any] = {name: _first(levels, name) or default for name, default in BUILT_IN.items()}
     author_id = _first(levels, "author_profile") or site.default_author
     author = find_author(ctx, author_id) if author_id else None
-    if author is not None:
-        facts["tone"] = _first(nearest, "tone") or author.tone or facts["tone"]
-        facts["language"] = _first(nearest, "language") or author.language or facts["language"]
+    if author is not None:  # an author speaks in their own way, but where a level as near or nearer says otherwise
+        before = nearest if _first(nearest, "author_profile") else chosen
+        facts["tone"] = _first(before, "tone") or author.tone or facts["tone"]
+        facts["language"] = _first(before, "language") or author.language or facts["language"]
     strategy = strategy_for(ctx, sector_id, site.strategy)
     return {
         **facts,

@@ -5,10 +5,9 @@ from typing import Any
 from pydantic import Field
 
 from chalicelib.ai.affordable import need_credits
-from chalicelib.ai.planner_routes import Accepted
 from chalicelib.ai.regeneration import words_wanted
 from chalicelib.ai.tasks import submit
-from chalicelib.core.bulk import MAX_IMAGE_IDS, MAX_PAID_IDS, Body, Ids, ids_field
+from chalicelib.core.bulk import MAX_IMAGE_IDS, MAX_PAID_IDS, Accepted, Body, Ids, ids_field
 from chalicelib.core.context import Context
 from chalicelib.core.entity import Entity, M
 from chalicelib.core.errors import Conflict, NotFound, OutOfCredits, ValidationFailed

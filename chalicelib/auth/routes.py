@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from chalicelib.auth import sessions
 from chalicelib.auth.access import GRANT, SiteGrants
 from chalicelib.auth.accounts import ACCOUNT, Account, Accounts, account_summary
+from chalicelib.auth.answers import Me, SeedImportReport, SignedIn, UserAnswer
 from chalicelib.auth.catalogue import INDUSTRY, INDUSTRY_SECTOR, SEED, Industries, IndustrySectors, SeedKeywords
 from chalicelib.auth.catalogue_import import import_seeds
 from chalicelib.auth.onboarding import register
@@ -15,6 +16,7 @@ from chalicelib.auth.sites import SECTOR, SITE, Sectors, Sites
 from chalicelib.auth.users import USER
 from chalicelib.billing import plans
 from chalicelib.billing.credits import Ledger
+from chalicelib.core.answers import answer_model
 from chalicelib.core.context import Context
 from chalicelib.core.errors import Duplicate, NotAuthenticated, PreconditionFailed, Throttled, TooLarge, UnreadableFile, ValidationFailed
 from chalicelib.core.multipart import file_of
@@ -23,6 +25,7 @@ from chalicelib.core.routing import Answer, Call, Router
 from chalicelib.core.service import reject_unknown
 
 router = Router("auth", tag="Identity", throttle="auth")
+AccountAnswer = answer_model(Account)
 EMAIL = r"^[^@\s]+@[^@\s]+$"
 
 
@@ -74,15 +77,6 @@ class MeBody(Body):
 
     name: str | None = Field(None, max_length=120)
     active_site: str | None = None
-
-
-class SignedIn(BaseModel):
-    """access: bearer token; refresh: for `auth/token/refresh/`; expires_in: seconds until the access token expires."""
-
-    access: str
-    refresh: str
-    expires_in: int
-    user: dict[str, Any]
 
 
 def _credits(ctx: Context) -> int:
@@ -151,12 +145,12 @@ def _me(ctx: Context) -> dict[str, Any]:
     return {**user.model_dump(include=fields), "account": account}
 
 
-@router.get("me", summary="The signed-in user", answer=dict[str, Any])
+@router.get("me", summary="The signed-in user", answer=Me)
 def me(call: Call) -> Any:
     return _me(call.ctx)
 
 
-@router.patch("me", role="viewer", summary="Change the signed-in user", body=MeBody, answer=dict[str, Any])
+@router.patch("me", role="viewer", summary="Change the signed-in user", body=MeBody, answer=Me)
 def change_me(call: Call) -> Any:
     ctx, body = call.ctx, call.body
     changes = {k: getattr(body, k) for k in body.model_fields_set if k == "active_site" or getattr(body, k) is not None}
@@ -166,14 +160,19 @@ def change_me(call: Call) -> Any:
     return _me(ctx)
 
 
-@router.get("account", summary="The account", answer=Account)
+@router.get("account", summary="The account", answer=AccountAnswer)
 def account(call: Call) -> Any:
     own = Accounts(call.ctx).own()
     return Answer(own.model_dump(), headers={"ETag": f'"{own.version}"'})
 
 
 @router.patch(
-    "account", role="admin", summary="Change the account", body_schema=ACCOUNT.patch_shape(), answer=Account, errors=(PreconditionFailed,)
+    "account",
+    role="admin",
+    summary="Change the account",
+    body_schema=ACCOUNT.patch_shape(),
+    answer=AccountAnswer,
+    errors=(PreconditionFailed,),
 )
 def change_account(call: Call) -> Any:
     changes = reject_unknown(ACCOUNT, call.body, ACCOUNT.patch)
@@ -185,7 +184,7 @@ def change_account(call: Call) -> Any:
     return Answer(changed.model_dump(), headers={"ETag": f'"{changed.version}"'})
 
 
-resource_routes(router, "users", Users, USER, read="admin", write="admin", create_body=Invitation)
+resource_routes(router, "users", Users, USER, read="admin", write="admin", create_body=Invitation, answer=UserAnswer)
 resource_routes(router, "site-access", SiteGrants, GRANT, read="admin", write="admin", verbs="list create get delete")
 resource_routes(router, "sites", Sites, SITE, write="admin")
 resource_routes(router, "sectors", Sectors, SECTOR, write="admin")
@@ -207,7 +206,7 @@ class SeedImportQuery(Body):
     summary="Import seed keywords",
     query=SeedImportQuery,
     accepts=("multipart/form-data", "text/csv", "text/plain", "application/octet-stream"),
-    answer=dict[str, Any],
+    answer=SeedImportReport,
     errors=(UnreadableFile, TooLarge),
 )
 def import_seed_keywords(call: Call) -> Any:

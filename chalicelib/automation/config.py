@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, field_validator
 
 from chalicelib.core.context import Context
-from chalicelib.core.entity import Entity, SiteRecord, in_site
+from chalicelib.core.entity import Entity, SiteRecord
 from chalicelib.core.errors import Duplicate
 from chalicelib.core.service import Service
+from chalicelib.system.automation_voice import SETTINGS, SETTINGS_TAIL
 
 PublishMode = Literal["manual", "gated", "auto"]
 
@@ -67,12 +68,11 @@ CONFIG: Entity[AutomationConfig] = Entity(
     plural="automation configs",
     model=AutomationConfig,
     letter="CFG",
-    place=in_site("CFG"),
+    place=SETTINGS,
     create=_WRITABLE,
     patch=_WRITABLE,
     soft_delete=False,
 )
-_TAIL = "automation"
 
 
 class Configs(Service[AutomationConfig]):
@@ -81,13 +81,13 @@ class Configs(Service[AutomationConfig]):
     def of_site(self, site_id: str) -> AutomationConfig:
         """The site's config, made with the defaults when there is none. Raises: NotFound for an unknown site."""
         self.ctx.site(site_id)
-        found = self.repository.find(f"{site_id}-{_TAIL}")
+        found = self.repository.find(f"{site_id}-{SETTINGS_TAIL}")
         if found is not None:
             return found
         try:
-            return self.repository.create(self.repository.new(site_id, _TAIL))
+            return self.repository.create(self.repository.new(site_id, SETTINGS_TAIL))
         except Duplicate:
-            return self.repository.get(f"{site_id}-{_TAIL}")
+            return self.repository.get(f"{site_id}-{SETTINGS_TAIL}")
 
     def put(self, site_id: str, body: dict[str, Any], *, if_match: int | None = None) -> AutomationConfig:
         """Raises: ValidationFailed, NotFound, PreconditionFailed."""

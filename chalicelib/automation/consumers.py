@@ -16,7 +16,7 @@ from chalicelib.automation.runs import Run, Runs
 from chalicelib.automation.stages import stage
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.entry import Delivery, handlers, queue_worker
-from chalicelib.core.errors import AlreadyPublished, AppError, InvalidAnswer, OutOfCredits, UpstreamRejected
+from chalicelib.core.errors import AlreadyPublished, AppError, InvalidAnswer, Moderated, OutOfCredits
 from chalicelib.core.scope import Scope
 from chalicelib.integration import publish_requests, publishing
 from chalicelib.writer.images import images_of, review_when_drawn
@@ -91,18 +91,11 @@ def _draw(ctx: Context, run: Run, content_id: str) -> int:
             continue
         try:
             credits += ai_run(ctx, registry.get("generate_images"), image.id, op=op, options=Options(run_id=run.id)).credits
-        except UpstreamRejected as error:
-            if not _of_this_picture(error):
-                raise
+        except (Moderated, InvalidAnswer) as error:  # of this picture alone; another may well be drawn
             give_up(ctx, image.id, error.message)
             Runs(ctx).log(run, f"A picture could not be drawn: {error.message}", stage=6, level="error", item=image.id)
     review_when_drawn(ctx, content_id)
     return credits
-
-
-def _of_this_picture(error: UpstreamRejected) -> bool:
-    """Whether another picture may well be drawn: moderation refused this one, or what came is no picture."""
-    return isinstance(error, InvalidAnswer) or "moderation" in error.message
 
 
 def _publish(ctx: Context, run: Run, content_id: str) -> int:

@@ -6,11 +6,13 @@ from pydantic import BaseModel, ConfigDict
 
 from chalicelib.auth.sites import active_sectors
 from chalicelib.automation import control
+from chalicelib.automation.answers import Estimate, LogLine, PipelineOverview, RunAnswer, RunFailure
 from chalicelib.automation.config import CONFIG, Configs, config_of
 from chalicelib.automation.estimate import estimate
 from chalicelib.automation.runs import RUN, Run, Runs
 from chalicelib.automation.schedule import save_config
 from chalicelib.automation.stages import STAGES
+from chalicelib.core.answers import answer_model
 from chalicelib.core.errors import Conflict, OutOfCredits, RunActive
 from chalicelib.core.repository import ListRequest
 from chalicelib.core.resource import resource_routes, version_wanted
@@ -18,6 +20,7 @@ from chalicelib.core.routing import Answer, Call, Router
 from chalicelib.core.service import reject_unknown
 
 router = Router("automation", tag="Automation", throttle="default")
+ConfigAnswer = answer_model(CONFIG.model)
 
 
 class SiteQuery(BaseModel):
@@ -45,7 +48,7 @@ def _sectors(call: Call, site_id: str, sector_id: str | None) -> list[str]:
     return [s.id for s in active_sectors(call.ctx, site_id)]
 
 
-@router.get("config", summary="Automation settings of a site", query=SiteQuery, answer=CONFIG.model)
+@router.get("config", summary="Automation settings of a site", query=SiteQuery, answer=ConfigAnswer)
 def read_config(call: Call) -> Any:
     return Configs(call.ctx).present([config_of(call.ctx, call.query.site_id)])[0]
 
@@ -57,7 +60,7 @@ def read_config(call: Call) -> Any:
     summary="Change automation settings",
     query=SiteQuery,
     body_schema=CONFIG.patch_shape(),
-    answer=CONFIG.model,
+    answer=ConfigAnswer,
 )
 def write_config(call: Call) -> Any:
     body = reject_unknown(CONFIG, call.body, CONFIG.patch)
@@ -65,12 +68,12 @@ def write_config(call: Call) -> Any:
     return Configs(call.ctx).present([config])[0]
 
 
-@router.get("estimate", summary="What a run would cost", query=SectorQuery, answer=dict[str, Any])
+@router.get("estimate", summary="What a run would cost", query=SectorQuery, answer=Estimate)
 def read_estimate(call: Call) -> Any:
     return estimate(call.ctx, call.query.site_id, _sectors(call, call.query.site_id, call.query.sector_id))
 
 
-@router.get("pipeline_overview", summary="What waits for each stage", query=SectorQuery, answer=dict[str, Any])
+@router.get("pipeline_overview", summary="What waits for each stage", query=SectorQuery, answer=PipelineOverview)
 def pipeline_overview(call: Call) -> Any:
     sectors, config = _sectors(call, call.query.site_id, call.query.sector_id), config_of(call.ctx, call.query.site_id)
     waiting = {s: s.pending(call.ctx, sectors, config) for s in STAGES}
@@ -79,19 +82,19 @@ def pipeline_overview(call: Call) -> Any:
     return {"stages": [{"number": s.number, "name": s.name, "pending": counts[s]} for s in STAGES]}
 
 
-@router.post("run_now", summary="Start a run", body=RunNow, answer=dict[str, Any], status=202, errors=(OutOfCredits, RunActive))
+@router.post("run_now", summary="Start a run", body=RunNow, answer=RunAnswer, status=202, errors=(OutOfCredits, RunActive))
 def run_now(call: Call) -> Any:
     return Runs(call.ctx).shown(control.start(call.ctx, call.body.site_id, call.body.sector_id))
 
 
-@router.get("current_run", summary="The run that holds the site, if any", query=SiteQuery, answer=dict[str, Any] | None)
+@router.get("current_run", summary="The run that holds the site, if any", query=SiteQuery, answer=RunAnswer | None)
 def current_run(call: Call) -> Any:
     call.ctx.site(call.query.site_id)
     run = Runs(call.ctx).holder(call.query.site_id)
     return Runs(call.ctx).shown(run) if run else None
 
 
-@router.get("history", summary="The last 20 runs of a site", query=SiteQuery, answer=list[dict[str, Any]])
+@router.get("history", summary="The last 20 runs of a site", query=SiteQuery, answer=list[RunAnswer])  # type: ignore[valid-type]
 def history(call: Call) -> Any:
     call.ctx.site(call.query.site_id)
     runs = Runs(call.ctx)
@@ -102,25 +105,25 @@ def _shown(call: Call, run: Run) -> Any:
     return Runs(call.ctx).shown(run)
 
 
-resource_routes(router, "runs", Runs, RUN, verbs="list get")
+resource_routes(router, "runs", Runs, RUN, answer=RunAnswer, verbs="list get")
 
 
-@router.post("runs/{id}/pause", summary="Pause after the items in hand", answer=dict[str, Any], errors=(Conflict,))
+@router.post("runs/{id}/pause", summary="Pause after the items in hand", answer=RunAnswer, errors=(Conflict,))
 def pause(call: Call) -> Any:
     return _shown(call, control.pause(call.ctx, call.id))
 
 
-@router.post("runs/{id}/resume", summary="Go on with what is not done", answer=dict[str, Any], errors=(Conflict,))
+@router.post("runs/{id}/resume", summary="Go on with what is not done", answer=RunAnswer, errors=(Conflict,))
 def resume(call: Call) -> Any:
     return _shown(call, control.resume(call.ctx, call.id))
 
 
-@router.post("runs/{id}/cancel", summary="End the run and free the site", answer=dict[str, Any], errors=(Conflict,))
+@router.post("runs/{id}/cancel", summary="End the run and free the site", answer=RunAnswer, errors=(Conflict,))
 def cancel(call: Call) -> Any:
     return _shown(call, control.cancel(call.ctx, call.id))
 
 
-@router.post("runs/{id}/retry_failed", summary="Try the failed items again", answer=dict[str, Any], errors=(Conflict, RunActive))
+@router.post("runs/{id}/retry_failed", summary="Try the failed items again", answer=RunAnswer, errors=(Conflict, RunActive))
 def retry_failed(call: Call) -> Any:
     return _shown(call, control.retry_failed(call.ctx, call.id))
 
@@ -131,12 +134,12 @@ class LogQuery(BaseModel):
     before: str | None = None
 
 
-@router.get("runs/{id}/logs", summary="The run's log, newest first", query=LogQuery, answer=list[dict[str, Any]])
+@router.get("runs/{id}/logs", summary="The run's log, newest first", query=LogQuery, answer=list[LogLine])
 def logs(call: Call) -> Any:
     return Runs(call.ctx).logs(call.id, start=call.query.before)
 
 
-@router.get("runs/{id}/failures", summary="The run's failed items", answer=list[dict[str, Any]])
+@router.get("runs/{id}/failures", summary="The run's failed items", answer=list[RunFailure])
 def failures(call: Call) -> Answer:
     runs = Runs(call.ctx)
     return Answer(runs.failures(runs.get(call.id)))

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chalicelib.billing.answers import BalanceAnswer, PlanLimits, PriceRow, TopUpAnswer, UsageSummary
 from chalicelib.billing.credits import Ledger
 from chalicelib.billing.plans import limits, plan_prices
 from chalicelib.billing.prices import OWN_KEY_PERCENT, price_rows
@@ -28,14 +29,6 @@ class Usage(Service[Any]):
     entity = USAGE
 
 
-class BalanceAnswer(BaseModel):
-    """Credits; balance = reserved + available."""
-
-    balance: int
-    reserved: int
-    available: int
-
-
 class TopUpBody(BaseModel):
     """amount: credits; an adjustment may be negative. reference: the same one again adds nothing (or the header Idempotency-Key)."""
 
@@ -45,10 +38,6 @@ class TopUpBody(BaseModel):
     transaction_type: Literal["purchase", "adjustment", "refund"] = "purchase"
     reference: str | None = Field(None, min_length=1, max_length=150)
     description: str = Field("", max_length=500)
-
-
-class TopUpAnswer(BalanceAnswer):
-    transaction: str
 
 
 class SummaryQuery(BaseModel):
@@ -70,7 +59,7 @@ def balance(call: Call) -> Any:
     return asdict(_ledger(call).balance())
 
 
-@router.get("prices", summary="The account's price table", answer=list[dict[str, Any]])
+@router.get("prices", summary="The account's price table", answer=list[PriceRow])
 def prices(call: Call) -> Any:
     """One row for each operation; own_key_percent: share of the price that is due with the account's own provider key."""
     overrides = plan_prices(call.ctx)
@@ -78,13 +67,13 @@ def prices(call: Call) -> Any:
     return [{**row, OWN_KEY_PERCENT: percent} for row in price_rows(overrides)]
 
 
-@router.get("limits", summary="What the plan allows, and what is used", answer=dict[str, Any])
+@router.get("limits", summary="What the plan allows, and what is used", answer=PlanLimits)
 def plan_limits(call: Call) -> Any:
     return limits(call.ctx)
 
 
 @router.get(
-    "usage/summary", role="admin", summary="Usage by day, operation and site", query=SummaryQuery, answer=dict[str, Any], errors=(NotFound,)
+    "usage/summary", role="admin", summary="Usage by day, operation and site", query=SummaryQuery, answer=UsageSummary, errors=(NotFound,)
 )
 def summary(call: Call) -> Any:
     first, until = period(call.deps.clock.now(), call.query.start, call.query.end)

@@ -14,19 +14,19 @@ class Shown(BaseModel):
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
-def answer_model(record: type[BaseModel], *, hidden: Iterable[str] = (), name: str = "", **added: Any) -> type[BaseModel]:
+def answer_model(record: type[BaseModel], *, hidden: Iterable[str] = (), called: str = "", **added: Any) -> type[BaseModel]:
     """The model of a record as answered: all fields required, without the hidden ones, with the added ones (name=type).
 
-    name: of the model in the document, the record's own when left out. Asked for alike it is the same model, so that the document
+    called: its name in the document, the record's own when left out. Asked for alike it is the same model, so that the document
     has one component of it.
     """
     unseen = frozenset(hidden)
-    key = (record, unseen, (("", name), *sorted(added.items(), key=lambda pair: pair[0])))
+    key = (record, unseen, (("", called), *sorted(added.items(), key=lambda pair: pair[0])))
     if key not in _MADE:
         fields: dict[str, Any] = {n: (Any, Field(None, exclude=True)) for n in sorted(unseen)}
         fields |= {n: (kind, ...) for n, kind in added.items()}
         made = create_model(
-            name or record.__name__,
+            called or record.__name__,
             __base__=record,
             __module__=record.__module__,
             __doc__=record.__doc__,

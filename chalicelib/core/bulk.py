@@ -33,6 +33,13 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
+class Accepted(BaseModel):
+    """Ask `system/settings/task_progress/{task_id}/` how it goes. accepted: objects that will be worked on."""
+
+    task_id: str
+    accepted: int
+
+
 class BulkFailure(BaseModel):
     id: str
     code: str

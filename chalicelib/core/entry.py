@@ -6,15 +6,16 @@ They wrap at declaration, because AWS calls these functions by `module.name` wit
 import json
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from chalice import Blueprint
 
 from chalicelib.core.context import Deps
 from chalicelib.core.errors import AppError
 from chalicelib.core.observability import logger
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 MAX_RECEIVES = 5  # the queues' maxReceiveCount (infra/resources/queues.yaml; a test compares them)
 DepsFactory = Callable[[], Deps]
@@ -57,7 +58,10 @@ def queue_worker(
 
     def declare(function: Callable[[Deps, dict[str, Any], Delivery], None]) -> Any:
         def run(event: Any, context: Any) -> Any:
-            def one(record: SQSRecord) -> None:
+            # loaded by workers alone: a tenth of a second that the API's cold start does not need
+            from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+
+            def one(record: "SQSRecord") -> None:
                 delivery = Delivery(record)
                 logger().append_keys(function=name, message=record.message_id)
                 try:
@@ -85,7 +89,7 @@ def queue_worker(
 class Delivery:
     """receives: how often SQS has delivered this message, this time included; last: after this one it goes to the dead letters."""
 
-    def __init__(self, record: SQSRecord) -> None:
+    def __init__(self, record: "SQSRecord") -> None:
         self.message_id = record.message_id
         self.receives = int(record.attributes.approximate_receive_count or 1)
         self.last = self.receives >= MAX_RECEIVES

@@ -9,6 +9,7 @@ AppError
 ├── PreconditionFailed 412 · TooLarge 413 · UnsupportedMediaType 415
 ├── Throttled 429
 ├── UpstreamRejected 503   the provider or site says no; asking again will not help (wrong key, no quota, unknown model)
+│   ├── Moderated          the provider's content moderation refuses this prompt or picture; another one may well pass
 │   └── InvalidAnswer      what came back cannot be used, also after one repair
 └── Retryable 503
     ├── UpstreamUnavailable   429, 5xx, timeout, cut connection; may carry `retry_after_seconds`
@@ -137,6 +138,10 @@ class Throttled(AppError):
 
 class UpstreamRejected(AppError):
     code, status, default = "upstream_unavailable", 503, "The other side refused."
+
+
+class Moderated(UpstreamRejected):
+    default = "The provider's moderation refuses this."
 
 
 class InvalidAnswer(UpstreamRejected):

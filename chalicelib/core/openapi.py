@@ -191,7 +191,11 @@ class _Document:
     def _accepted(self, route: Route) -> Json:
         headers = {name: {"$ref": f"#/components/headers/{name}"} for name in (THROTTLE_HEADERS if route.throttle else ())}
         schema = self.schemas[f"{route.operation_id} accepted"]
-        return {"description": _ACCEPTED, "headers": headers, "content": {JSON: {"schema": _single(schema), **self._shown(schema, listed=False)}}}
+        return {
+            "description": _ACCEPTED,
+            "headers": headers,
+            "content": {JSON: {"schema": _single(schema), **self._shown(schema, listed=False)}},
+        }
 
     def _shown(self, schema: Schema, *, listed: bool) -> Json:
         """The example of an answer; those of one component are written down once."""

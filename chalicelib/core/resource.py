@@ -176,7 +176,8 @@ def resource_routes(
     write_only: Iterable[str] = (),
 ) -> None:
     """Declare the usual routes of a resource. read/write: least roles; create_body: the model of a create when it
-    differs from the record; answer: the model of what `present` makes of a record when that differs; write_only: further fields of a change that are never answered (secrets)."""
+    differs from the record; answer: the model of what `present` answers when that differs; write_only: further fields
+    of a change that are never answered (secrets)."""
     wanted = set(verbs.split())
     settable = entity.patch | frozenset(write_only)
     item = f"{path}/{{id}}"

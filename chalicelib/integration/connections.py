@@ -3,20 +3,24 @@
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from chalicelib.core.context import Context
 from chalicelib.core.entity import Entity, Filter, SiteRecord, Unique, in_site
 from chalicelib.core.errors import ValidationFailed
+from chalicelib.core.ids import random_id
 from chalicelib.core.service import Service
 from chalicelib.ports import Publisher
 
 Target = Literal["wordpress", "webhook", "static"]
 SECRET_FIELDS = ("app_password", "api_key")
+SIGNING_SECRET_CHARACTERS = 52  # random ones of 5 bits each: as much as the SHA-256 of the signature can use
+SIGNING_SECRET_MIN_CHARACTERS = 16
 
 
 class Connection(SiteRecord):
-    """url: the WordPress site's address; base_url: public address of a static site; *_sealed: secrets, never answered."""
+    """url: the WordPress site's address or the webhook's; base_url: public address of a static site; *_sealed: secrets, never answered
+    (api_key: the key that a webhook's deliveries are signed with)."""
 
     name: str = Field(min_length=1, max_length=120)
     target: Target
@@ -30,7 +34,7 @@ class Connection(SiteRecord):
 
     @field_validator("url", "base_url")
     @classmethod
-    def _address(cls, value: str) -> str:
+    def _address(cls, value: str, info: ValidationInfo) -> str:
         if not value:
             return value
         try:
@@ -40,7 +44,8 @@ class Connection(SiteRecord):
             host = None
         if not host or parts.scheme not in ("https", "http") or any(c in value for c in "\"'<>` \\\t\r\n"):
             raise ValueError("must be an address such as https://example.com")
-        return value.rstrip("/")
+        # A webhook is called as it was typed in: with another path its server answers with a redirect, or not at all.
+        return value if info.data.get("target") == "webhook" and info.field_name == "url" else value.rstrip("/")
 
 
 CONNECTION: Entity[Connection] = Entity(
@@ -67,7 +72,7 @@ class Connections(Service[Connection]):
         site_id = self.owner(body)
         fields = {k: v for k, v in body.items() if k in self.entity.create}
         record = self.repository.new(site_id, **fields, **self._sealed(body))
-        self._complete(record)
+        self._complete(record, body)
         return self.repository.create(record)
 
     def patch(self, public_id: str, body: dict[str, Any], *, if_match: int | None = None) -> Connection:
@@ -80,7 +85,7 @@ class Connections(Service[Connection]):
             for name in SECRET_FIELDS:
                 if moved and getattr(present, f"{name}_sealed") and f"{name}_sealed" not in sealed:
                     raise ValidationFailed.field(name, "is required again when the address or the user name changes.")
-            self._complete(changed)
+            self._complete(changed, body)
             return wanted
 
         sealed = self._sealed(body)
@@ -93,7 +98,16 @@ class Connections(Service[Connection]):
             if body.get(name)
         }
 
-    def _complete(self, record: Connection) -> None:
+    def _complete(self, record: Connection, body: dict[str, Any]) -> None:
+        """body: what was sent, with new secrets in plain text. Raises: ValidationFailed naming what is missing for the target."""
+        if record.target == "webhook":
+            for name, value in (("url", record.url), ("api_key", record.api_key_sealed)):
+                if not value:
+                    raise ValidationFailed.field(name, "is required for a webhook.")
+            if body.get("api_key") and len(str(body["api_key"])) < SIGNING_SECRET_MIN_CHARACTERS:
+                raise ValidationFailed.field(
+                    "api_key", f"needs at least {SIGNING_SECRET_MIN_CHARACTERS} characters: it signs the deliveries."
+                )
         if record.target == "wordpress":
             for name, value in (("url", record.url), ("username", record.username), ("app_password", record.app_password_sealed)):
                 if not value:
@@ -109,6 +123,11 @@ class Connections(Service[Connection]):
         """The site's publishing target: its oldest active connection."""
         found = self.repository.under((f"{self.ctx.tenant}#{site_id}#Q", ""))
         return next(iter(sorted((c for c in found if c.is_active), key=lambda c: c.order)), None)
+
+
+def new_signing_secret() -> str:
+    """A secret for a webhook whose owner gives none."""
+    return f"whsec_{random_id(SIGNING_SECRET_CHARACTERS)}"
 
 
 def publisher_of(ctx: Context, connection: Connection, site_name: str) -> Publisher:

@@ -8,7 +8,9 @@ from chalicelib.core.bulk import MAX_PAID_IDS, Body, BulkFailure, Ids, ids_field
 from chalicelib.core.errors import AlreadyPublished, Conflict, NotFound
 from chalicelib.core.routing import Answer, Call, Router
 from chalicelib.integration import publish_requests
-from chalicelib.writer.content import Content, Contents, body_html
+from chalicelib.integration.connections import Target
+from chalicelib.writer.answers import UnpublishedContent
+from chalicelib.writer.content import Contents, ContentStatus, SyncStatus, body_html
 
 router = Router("writer", tag="Writer", throttle="writer")
 
@@ -43,6 +45,22 @@ class ContentsToPublish(Body):
     ids: Ids = ids_field("content_ids", most=MAX_PAID_IDS)
 
 
+class RemotePost(BaseModel):
+    """sync_*, external_*: what the content says. target, remote_*: what is remembered for the site's target, null when there is none."""
+
+    content: str
+    status: ContentStatus
+    sync_status: SyncStatus
+    sync_reason: str | None
+    external_id: str | None
+    external_url: str | None
+    target: Target | None
+    remote_id: str | None
+    remote_url: str | None
+    remote_status: str | None
+    remembered_at: str | None
+
+
 class QueuedMany(BaseModel):
     """task_id: None when nothing could be queued. succeeded: contents that are queued; failed: those that cannot be published."""
 
@@ -58,7 +76,7 @@ def bulk_publish(call: Call) -> Any:
     return publish_requests.request_many(call.ctx, call.body.ids)
 
 
-@router.post("content/{id}/unpublish", summary="Take a content back to draft", answer=Content, errors=(NotFound, Conflict))
+@router.post("content/{id}/unpublish", summary="Take a content back to draft", answer=UnpublishedContent, errors=(NotFound, Conflict))
 def unpublish(call: Call) -> Answer:
     """The post stays online at its target; publishing again updates that post."""
     content = publish_requests.unpublish(call.ctx, call.id)
@@ -66,7 +84,7 @@ def unpublish(call: Call) -> Answer:
     return Answer(data, message="It is a draft again here. The post stays online at its target; delete it there if it should go.")
 
 
-@router.get("content/{id}/wordpress_status", summary="The remote post of a content", answer=dict[str, Any], errors=(NotFound,))
+@router.get("content/{id}/wordpress_status", summary="The remote post of a content", answer=RemotePost, errors=(NotFound,))
 def wordpress_status(call: Call) -> Any:
     """As the target last answered."""
     return publish_requests.status(call.ctx, call.id)

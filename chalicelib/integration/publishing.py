@@ -6,13 +6,14 @@ that keeps two workers from publishing the same content at once.
 
 import hashlib
 import json
-from datetime import timedelta
+import math
+from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.auth.sites import get_site
 from chalicelib.core.context import Context
 from chalicelib.core.errors import AlreadyPublished, AppError, Conflict, NotFound, Retryable, Stale
-from chalicelib.core.ids import random_id, stamp
+from chalicelib.core.ids import parse_stamp, random_id, stamp
 from chalicelib.core.observability import logger
 from chalicelib.core.rewrite import rewrite
 from chalicelib.core.table import Item, Key, Write, update
@@ -82,7 +83,7 @@ def _lease(ctx: Context, key: Key, owner: str) -> Item:
             key,
             "SET lease_owner = :owner, lease_until = :until ADD tries :one",
             "attribute_not_exists(lease_until) OR lease_until < :now",
-            on_fail=lambda old: PublishBusy(retry_after_seconds=LEASE_SECONDS),
+            on_fail=lambda old: _busy(old, now),
             owner=owner,
             until=until,
             now=stamp(now),
@@ -91,6 +92,12 @@ def _lease(ctx: Context, key: Key, owner: str) -> Item:
     )
     assert record is not None
     return record
+
+
+def _busy(record: Item | None, now: datetime) -> PublishBusy:
+    """When to come back: when the present worker's lease ends."""
+    left = (parse_stamp(record["lease_until"]) - now).total_seconds() if record else LEASE_SECONDS
+    return PublishBusy(retry_after_seconds=max(1, math.ceil(left)))
 
 
 def _release(ctx: Context, key: Key, owner: str) -> None:

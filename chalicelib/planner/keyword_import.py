@@ -54,15 +54,15 @@ def store(
         wanted.setdefault(keyword.id, keyword)
         lines.append((_shown(row, "duplicate" if again else "created"), None if again else keyword.id))
     present = {i for i, k in repository.get_many(wanted).items() if import_id is None or k.import_id != import_id}
-    for line, public_id in lines:
-        if public_id in present:
-            line |= {"outcome": "duplicate", "reason": "This keyword is in the sector already."}
     new = [k for i, k in wanted.items() if i not in present]
     if not dry_run and new:
         check(ctx, keywords=len(new))  # before the first batch, so that a plan's limit leaves no half of a file
         for at in range(0, len(new), BATCH):
-            _create(ctx, new[at : at + BATCH])
+            present |= _create(ctx, new[at : at + BATCH])
             progress(min(at + BATCH, len(new)), len(new))
+    for line, public_id in lines:
+        if public_id in present:
+            line |= {"outcome": "duplicate", "reason": "This keyword is in the sector already."}
     shown = [line for line, _ in lines]
     report: dict[str, Any] = {
         "tool": file.tool,
@@ -114,14 +114,15 @@ def _shown(row: KeywordRow, outcome: str) -> dict[str, Any]:
     return {**line, **({"reason": row.reason} if row.reason else {}), **({"extra": row.extra} if row.extra else {})}
 
 
-def _create(ctx: Context, keywords: list[Keyword]) -> None:
+def _create(ctx: Context, keywords: list[Keyword]) -> set[str]:
     """Store a batch in one transaction. Keywords that were deleted before come back with the new values; those that another import
-    stored at the same moment are left alone."""
+    stored at the same moment are left alone, and their ids returned."""
     repository = ctx.repository(KEYWORD)
     for attempt in range(_TRIES):
         # the first try takes them all as new, which they nearly always are; what is there is read only when that fails
         stored = {k.id: repository.find(k.id, deleted=True) for k in keywords} if attempt else {}
         writes: list[Write] = []
+        theirs: set[str] = set()
         added = 0
         pairs: list[tuple[Keyword | None, Keyword | None]] = []
         for keyword in keywords:
@@ -134,11 +135,13 @@ def _create(ctx: Context, keywords: list[Keyword]) -> None:
                 again = repository.changed(old, **_values(keyword), deleted_at=None, cluster=None, status="new")
                 writes += repository.changing(old, again, counted=False)
                 pairs.append((old, again))
+            elif keyword.import_id is None or old.import_id != keyword.import_id:
+                theirs.add(keyword.id)
         if not writes:
-            return
+            return theirs
         try:
             ctx.transact(*writes, *repository.counting(pairs), *use(ctx, keywords=added))
-            return
+            return theirs
         except (Duplicate, Stale):
             continue
     raise Duplicate("Another import changes the same keywords; try again.")

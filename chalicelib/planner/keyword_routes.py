@@ -5,12 +5,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from chalicelib.core.bulk import Body, BulkAnswer, Ids, each, ids_field
+from chalicelib.core.bulk import Accepted, Body, BulkAnswer, Ids, each, ids_field
 from chalicelib.core.errors import Duplicate, NotFound, TooLarge, UnreadableFile, ValidationFailed
 from chalicelib.core.multipart import file_of
 from chalicelib.core.resource import resource_routes
 from chalicelib.core.routing import JSON, Answer, Call, Router
 from chalicelib.planner import keyword_uploads
+from chalicelib.planner.answers import ImportReport, KeywordAnswer, SeedsAdded
 from chalicelib.planner.keyword_export import export
 from chalicelib.planner.keyword_files import read_keyword_file
 from chalicelib.planner.keyword_import import MAX_SYNC_BYTES, UPLOAD_HINT, store
@@ -86,7 +87,8 @@ class ImportUpload(Body):
     query=ImportQuery,
     body=ImportUpload,
     accepts=(*FILE_TYPES, JSON),
-    answer=dict[str, Any],
+    answer=ImportReport,
+    accepted=Accepted,
     errors=(UnreadableFile, TooLarge, NotFound, ValidationFailed),
 )
 def import_keywords(call: Call) -> Any:
@@ -186,7 +188,7 @@ class SeedIds(Body):
     "keywords/bulk_add_from_seed",
     summary="Add keywords of the shared catalogue",
     body=SeedIds,
-    answer=BulkAnswer,
+    answer=SeedsAdded,
     errors=(NotFound, ValidationFailed, Duplicate),
 )
 def bulk_add_from_seed(call: Call) -> Any:
@@ -200,4 +202,4 @@ def bulk_add_from_seed(call: Call) -> Any:
     return {**each(wanted.ids, add), "keyword_ids": made}
 
 
-resource_routes(router, "keywords", Keywords, KEYWORD, create_body=NewKeyword)
+resource_routes(router, "keywords", Keywords, KEYWORD, create_body=NewKeyword, answer=KeywordAnswer)

@@ -6,6 +6,8 @@ from typing import Any
 from chalicelib.core.context import Context, sector_key
 from chalicelib.planner.clusters import CLUSTER
 
+NAMES: dict[str, Any] = {"cluster_name": str | None, "sector_name": str | None}  # what `with_names` adds
+
 
 def with_names(ctx: Context, records: Iterable[Any], cluster_field: str = "cluster") -> list[dict[str, Any]]:
     """The records as answered, with `cluster_name` and `sector_name` (None for what does not exist any more)."""

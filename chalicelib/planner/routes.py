@@ -5,6 +5,7 @@ from typing import Any
 from chalicelib.core.bulk import Body, BulkAnswer, Ids, each, ids_field
 from chalicelib.core.resource import resource_routes
 from chalicelib.core.routing import Call
+from chalicelib.planner.answers import IdeaAnswer, IdeasQueued
 from chalicelib.planner.clusters import CLUSTER, Clusters
 from chalicelib.planner.ideas import IDEA, Ideas, IdeaStatus, NewIdea
 from chalicelib.planner.keyword_routes import router
@@ -13,7 +14,7 @@ from chalicelib.writer.tasks import queue_idea
 __all__ = ["router"]
 
 resource_routes(router, "clusters", Clusters, CLUSTER)
-resource_routes(router, "ideas", Ideas, IDEA, create_body=NewIdea)
+resource_routes(router, "ideas", Ideas, IDEA, create_body=NewIdea, answer=IdeaAnswer)
 
 
 class IdeaIds(Body):
@@ -35,7 +36,7 @@ def bulk_delete(call: Call) -> Any:
     return each(call.body.ids, Ideas(call.ctx).delete)
 
 
-@router.post("ideas/bulk_queue_to_writer", summary="Make ideas writing tasks", body=IdeaIds, answer=BulkAnswer)
+@router.post("ideas/bulk_queue_to_writer", summary="Make ideas writing tasks", body=IdeaIds, answer=IdeasQueued)
 def bulk_queue_to_writer(call: Call) -> Any:
     """What stage 3 of a run does. Answers by idea id, and the ids of the tasks made."""
     tasks: list[str] = []

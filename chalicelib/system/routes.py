@@ -8,6 +8,7 @@ from chalicelib.core.errors import TableBusy
 from chalicelib.core.resource import resource_routes
 from chalicelib.core.routing import Call, Router
 from chalicelib.system import settings_routes
+from chalicelib.system.answers import Health, Metrics, TaskProgress
 from chalicelib.system.authors import AUTHOR, Authors
 from chalicelib.system.metrics import metrics
 from chalicelib.system.progress import progress
@@ -18,7 +19,7 @@ router = Router("system", tag="System", throttle="system")
 root = Router("", tag="Service", throttle="default")
 
 
-@router.get("settings/task_progress/{id}", summary="Progress of asynchronous work", answer=dict[str, Any])
+@router.get("settings/task_progress/{id}", summary="Progress of asynchronous work", answer=TaskProgress)
 def task_progress(call: Call) -> Any:
     return progress(call.ctx, call.id)
 
@@ -35,13 +36,13 @@ class MetricsQuery(BaseModel):
     period: Literal["hour", "day"] = "hour"
 
 
-@router.get("metrics", role="admin", summary="What the account's requests take", query=MetricsQuery, answer=dict[str, Any])
+@router.get("metrics", role="admin", summary="What the account's requests take", query=MetricsQuery, answer=Metrics)
 def read_metrics(call: Call) -> Any:
     """Count, failures, latency, CPU, table calls and units for each route."""
     return metrics(call.ctx, call.query.period)
 
 
-@root.get("health", role=None, summary="Whether the service and its table answer", answer=dict[str, str], errors=(TableBusy,))
+@root.get("health", role=None, summary="Whether the service and its table answer", answer=Health, errors=(TableBusy,))
 def health(call: Call) -> Any:
     call.deps.table.get(("G#HEALTH", "META"))
     return {"status": "ok", "stage": call.deps.config.stage}

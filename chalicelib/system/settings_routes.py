@@ -8,6 +8,7 @@ from chalicelib.core.bulk import Body
 from chalicelib.core.errors import NotFound, OutOfCredits, PreconditionFailed, UpstreamUnavailable, ValidationFailed
 from chalicelib.core.resource import version_wanted
 from chalicelib.core.routing import Answer, Call, Router
+from chalicelib.system.answers import ProviderSettings
 from chalicelib.system.provider_checks import draw_test_image, try_provider
 from chalicelib.system.settings import TYPES, Settings, SettingsBody
 
@@ -35,13 +36,13 @@ class Drawn(BaseModel):
     credits: int
 
 
-@router.get("settings/integrations", role="admin", summary="AI providers of the account", answer=list[dict[str, Any]])
+@router.get("settings/integrations", role="admin", summary="AI providers of the account", answer=list[ProviderSettings])
 def read_all(call: Call) -> Any:
     settings = Settings(call.ctx)
     return settings.present([settings.of(name) for name in TYPES])
 
 
-@router.get(_ITEM, role="admin", summary="One provider's settings", answer=dict[str, Any], errors=(NotFound,))
+@router.get(_ITEM, role="admin", summary="One provider's settings", answer=ProviderSettings, errors=(NotFound,))
 def read(call: Call) -> Answer:
     """id: openai, runware or image_generation."""
     settings = Settings(call.ctx)
@@ -58,7 +59,7 @@ def _save(call: Call) -> Answer:
 _SAVING: dict[str, Any] = {
     "role": "admin",
     "body_schema": SettingsBody,
-    "answer": dict[str, Any],
+    "answer": ProviderSettings,
     "errors": (NotFound, ValidationFailed, PreconditionFailed),
 }
 router.put(_ITEM, summary="Save a provider's settings", **_SAVING)(_save)

@@ -9,6 +9,15 @@ from chalicelib.core.errors import Conflict, NotFound, PreconditionFailed, Valid
 from chalicelib.core.resource import resource_routes, version_wanted
 from chalicelib.core.routing import Answer, Call, Router
 from chalicelib.core.service import reject_unknown
+from chalicelib.writer.answers import (
+    ContentAnswer,
+    ContentWithHtml,
+    ImagesByPlace,
+    MappedMetadata,
+    Revision,
+    RevisionWithHtml,
+    TaxonomyAnswer,
+)
 from chalicelib.writer.content import CONTENT, Content, body_html, revisions
 from chalicelib.writer.editing import EDITABLE, MAX_HTML_CHARACTERS, Editor, NewContent
 from chalicelib.writer.html import normalize_content
@@ -23,12 +32,6 @@ router = Router("writer", tag="Writer", throttle="writer")
 _CHANGE_ERRORS = (NotFound, ValidationFailed, PreconditionFailed)
 
 
-class ContentWithHtml(Content):
-    """A content with its body."""
-
-    html: str
-
-
 class ContentChange(BaseModel):
     """html: a new revision when it differs. status: draft or review; note: what the editor says."""
 
@@ -40,7 +43,7 @@ class ContentChange(BaseModel):
     note: str | None = Field(None, max_length=2000)
 
 
-resource_routes(router, "content", Editor, CONTENT, verbs="list")
+resource_routes(router, "content", Editor, CONTENT, answer=ContentAnswer, verbs="list")
 
 
 def shown(call: Call, content: Content, *, status: int = 200, message: str = "") -> Answer:
@@ -150,7 +153,7 @@ def reject(call: Call) -> Answer:
 
 
 # -- revisions
-@router.get("content/{id}/revisions", summary="Revisions of a content, newest first", answer=list[dict[str, Any]])
+@router.get("content/{id}/revisions", summary="Revisions of a content, newest first", answer=list[Revision])
 def list_revisions(call: Call) -> Any:
     return revisions(call.ctx, Editor(call.ctx).get(call.id))
 
@@ -162,7 +165,7 @@ def _number(call: Call) -> int:
     return int(text)
 
 
-@router.get("content/{id}/revisions/{number}", summary="Read a revision with its HTML", answer=dict[str, Any], errors=(NotFound,))
+@router.get("content/{id}/revisions/{number}", summary="Read a revision with its HTML", answer=RevisionWithHtml, errors=(NotFound,))
 def read_revision(call: Call) -> Any:
     content, number = Editor(call.ctx).get(call.id), _number(call)
     html = body_html(call.ctx, content, number)
@@ -207,7 +210,7 @@ def validate(call: Call) -> Any:
     return {"ok": found.ok, **fields, "html": None if sent is None else html}
 
 
-@router.post("content/{id}/map_metadata", summary="Map terms, cluster and fields to the target", answer=dict[str, Any], errors=(NotFound,))
+@router.post("content/{id}/map_metadata", summary="Map terms, cluster and fields to the target", answer=MappedMetadata, errors=(NotFound,))
 def do_map_metadata(call: Call) -> Any:
     return map_metadata(call.ctx, call.id)
 
@@ -220,7 +223,7 @@ class TermsBody(Body):
     tags: list[str] = Field(default_factory=list, max_length=30)
 
 
-@router.get("content/{id}/taxonomy_terms", summary="The terms of a content", answer=list[dict[str, Any]])
+@router.get("content/{id}/taxonomy_terms", summary="The terms of a content", answer=list[TaxonomyAnswer])  # type: ignore[valid-type]
 def read_terms(call: Call) -> Any:
     return [t.model_dump() for t in linked(call.ctx, Editor(call.ctx).get(call.id))]
 
@@ -251,7 +254,7 @@ def remove_terms(call: Call) -> Answer:
     return shown(call, editor.revise(call.id, lambda old: with_terms(old, [], terms)))
 
 
-@router.get("content/{id}/images", summary="The images of a content", answer=dict[str, Any])
+@router.get("content/{id}/images", summary="The images of a content", answer=ImagesByPlace)
 def content_images(call: Call) -> Any:
     content = Editor(call.ctx).get(call.id)
-    return {"content": content.id, "title": content.title, **grouped(images_of(call.ctx, content.id))}
+    return {"content": content.id, "title": content.title, **grouped(call.ctx, images_of(call.ctx, content.id))}

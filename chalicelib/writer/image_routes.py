@@ -11,16 +11,16 @@ from chalicelib.core.multipart import file_of
 from chalicelib.core.parameters import list_parameters
 from chalicelib.core.resource import list_answer, resource_routes
 from chalicelib.core.routing import Answer, Call, Router
+from chalicelib.writer.answers import ImageAnswer, ImageGroup
 from chalicelib.writer.content import CONTENT, Contents
 from chalicelib.writer.image_editing import ImageEditor, NewImage
-from chalicelib.writer.images import IMAGE, Image, ImageStatus, ImageType, grouped
+from chalicelib.writer.images import FILE_SECONDS, IMAGE, ImageStatus, ImageType, grouped
 
 router = Router("writer", tag="Writer", throttle="writer")
 PICTURE_TYPES = ("multipart/form-data", "image/png", "image/jpeg", "image/webp", "application/octet-stream")
 _UPLOAD_ERRORS = (NotFound, ValidationFailed, TooLarge, UnsupportedMediaType)
-FILE_SECONDS = 300  # how long a picture's signed address works
 
-resource_routes(router, "images", ImageEditor, IMAGE, create_body=NewImage)
+resource_routes(router, "images", ImageEditor, IMAGE, create_body=NewImage, answer=ImageAnswer)
 
 
 class ImageStatuses(Body):
@@ -57,12 +57,12 @@ class Groups(Contents):
         shown = {r.id: images.of_content(r.id) if r.images_total else [] for r in records}
         return [
             {"content": r.id, "title": r.title, "status": r.status, "images_total": r.images_total, "images_open": r.images_open}
-            | grouped(shown[r.id])
+            | grouped(self.ctx, shown[r.id])
             for r in records
         ]
 
 
-@router.get("images/content_images", summary="Images by content", query=list_parameters(CONTENT), listed=dict[str, Any])
+@router.get("images/content_images", summary="Images by content", query=list_parameters(CONTENT), listed=ImageGroup)
 def content_images(call: Call) -> Any:
     """The parameters are those of the list of contents."""
     return list_answer(call, Groups(call.ctx))
@@ -87,7 +87,7 @@ class UploadQuery(BaseModel):
     summary="Add an image of one's own",
     query=UploadQuery,
     accepts=PICTURE_TYPES,
-    answer=Image,
+    answer=ImageAnswer,
     status=201,
     errors=(*_UPLOAD_ERRORS, Duplicate),
 )
@@ -104,7 +104,7 @@ def upload_new(call: Call) -> Any:
     return Answer(editor.present([image])[0], status=201)
 
 
-@router.post("images/{id}/upload", summary="Use a picture of one's own", accepts=PICTURE_TYPES, answer=Image, errors=_UPLOAD_ERRORS)
+@router.post("images/{id}/upload", summary="Use a picture of one's own", accepts=PICTURE_TYPES, answer=ImageAnswer, errors=_UPLOAD_ERRORS)
 def upload(call: Call) -> Any:
     """PNG, JPEG or WebP as multipart field `file` or as the raw body; it takes the place of what was drawn."""
     editor = ImageEditor(call.ctx)

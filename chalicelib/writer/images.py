@@ -17,6 +17,7 @@ ImageType = Literal["featured", "desktop", "mobile", "in_article"]
 IMAGE_TYPES = ("featured", "desktop", "mobile", "in_article")
 ImageStatus = Literal["pending", "generated", "failed"]
 SIZES_PX = {"featured": (1200, 675), "in_article": (1024, 576), "desktop": (1600, 900), "mobile": (720, 1280)}
+FILE_SECONDS = 300  # how long a picture's signed address works
 _SHORT = {"featured": "f", "desktop": "d", "mobile": "m", "in_article": "a"}
 _LONG = {v: k for k, v in _SHORT.items()}
 
@@ -101,10 +102,9 @@ class Images(Service[Image]):
         titles = {i: found[k].get("title") for i, k in {**contents, **tasks}.items() if k in found}
         return [
             {
-                **r.model_dump(),
+                **placed(self.ctx, r),
                 "content_title": titles.get(r.content),
                 "task_title": titles.get(r.task),
-                "file_url": f"{BASE}/writer/images/{r.id}/file/" if r.image_path else None,
             }
             for r in records
         ]
@@ -114,11 +114,22 @@ def images_of(ctx: Context, content_id: str) -> list[Image]:
     return Images(ctx).of_content(content_id)
 
 
-def grouped(images: list[Image]) -> dict[str, Any]:
+def placed(ctx: Context, image: Image) -> dict[str, Any]:
+    """The image with where its picture is: file_url wants the Authorization header; url works by itself for five minutes, so that an
+    <img> can show it, or is the address of a picture that lies elsewhere."""
+    path = image.image_path
+    return {
+        **image.model_dump(),
+        "file_url": f"{BASE}/writer/images/{image.id}/file/" if path else None,
+        "url": ctx.deps.files.url(path, FILE_SECONDS) if path else image.image_url,
+    }
+
+
+def grouped(ctx: Context, images: list[Image]) -> dict[str, Any]:
     """A content's images as editors see them: the featured one and those in the article."""
     return {
-        "featured": next((i.model_dump() for i in images if i.image_type == "featured"), None),
-        "in_article": [i.model_dump() for i in images if i.image_type == "in_article"],
+        "featured": next((placed(ctx, i) for i in images if i.image_type == "featured"), None),
+        "in_article": [placed(ctx, i) for i in images if i.image_type == "in_article"],
     }
 
 

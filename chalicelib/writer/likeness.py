@@ -2,6 +2,7 @@
 
 from chalicelib.core.context import Context
 from chalicelib.core.table import Query, Write, put
+from chalicelib.writer.content import content_partition
 from chalicelib.writer.languages import language_code
 from chalicelib.writer.readability import sketch
 
@@ -18,7 +19,7 @@ def sketch_write(ctx: Context, content_id: str, html: str, language: str) -> Wri
     sector_id, _, own_id = content_id.partition("-")
     packed = b"".join(number.to_bytes(_BYTES, "big") for number in sketch(html, language_code(language)))
     item = {"sketch": packed, "cl": _collection(ctx, sector_id), "of": content_id}
-    return put((f"{ctx.tenant}#P#{own_id}", f"SKETCH#{own_id}"), item)  # the index orders by sort key: by creation
+    return put((content_partition(ctx.tenant, content_id), f"SKETCH#{own_id}"), item)  # the index orders by sort key: by creation
 
 
 def sketches(ctx: Context, sector_id: str, *, without: str = "") -> tuple[tuple[int, ...], ...]:

@@ -6,15 +6,16 @@ from chalicelib.core.bulk import Body, BulkAnswer, Ids, each, ids_field
 from chalicelib.core.resource import resource_routes
 from chalicelib.core.routing import Call, Router
 from chalicelib.writer import content_routes, image_routes
+from chalicelib.writer.answers import ClusterMapAnswer, TaskAnswer
 from chalicelib.writer.cluster_map import CLUSTER_MAP, ClusterMaps, NewClusterMap
 from chalicelib.writer.tasks import TASK, NewTask, Tasks, TaskStatus
 from chalicelib.writer.taxonomies import TAXONOMY, NewTaxonomy, Taxonomies
 
 router = Router("writer", tag="Writer", throttle="writer")
 
-resource_routes(router, "tasks", Tasks, TASK, create_body=NewTask)
+resource_routes(router, "tasks", Tasks, TASK, create_body=NewTask, answer=TaskAnswer)
 resource_routes(router, "taxonomies", Taxonomies, TAXONOMY, create_body=NewTaxonomy)
-resource_routes(router, "cluster-maps", ClusterMaps, CLUSTER_MAP, create_body=NewClusterMap)
+resource_routes(router, "cluster-maps", ClusterMaps, CLUSTER_MAP, create_body=NewClusterMap, answer=ClusterMapAnswer)
 
 
 class TaskIds(Body):

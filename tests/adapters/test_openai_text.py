@@ -14,7 +14,7 @@ from chalicelib.adapters.openai_client import OpenAIConnection, Patience
 from chalicelib.adapters.openai_images import OpenAIImageModel, size_px
 from chalicelib.adapters.openai_text import OpenAITextModel
 from chalicelib.adapters.safe_http import HttpAnswer, SafeHttp, UrlRefused
-from chalicelib.core.errors import AppError, InvalidAnswer, UpstreamRejected, UpstreamUnavailable
+from chalicelib.core.errors import AppError, InvalidAnswer, Moderated, UpstreamRejected, UpstreamUnavailable
 from chalicelib.ports import ImageModel, ImageRequest, Repair, TextModel, TextRequest
 from tests.adapters.scripted_server import LoopbackServer, Reply, api_error, chat, html_reply, json_reply
 
@@ -134,7 +134,7 @@ FAULTS: list[tuple[Reply, type[AppError], str]] = [
     (html_reply("<h1>nginx</h1>", 404), UpstreamRejected, "base URL is wrong"),
     (api_error(400, "context_length_exceeded", "maximum context length is 8192"), UpstreamRejected, "longer than the model"),
     (api_error(400, None, "Invalid schema"), UpstreamRejected, r"refuses the request \(400\)"),
-    (api_error(400, "content_policy_violation", "Your request was rejected"), UpstreamRejected, "moderation"),
+    (api_error(400, "content_policy_violation", "Your request was rejected"), Moderated, "moderation"),
     (api_error(402, None, "Insufficient credits"), UpstreamRejected, "no quota left"),
     (api_error(422, None, "Unprocessable"), UpstreamRejected, "422"),
     (api_error(429, "insufficient_quota", "You exceeded your current quota"), UpstreamRejected, "no quota left"),
@@ -283,7 +283,7 @@ def test_an_image_at_openai_has_its_list_price() -> None:
 @pytest.mark.parametrize(
     ("reply", "error", "words"),
     [
-        (api_error(400, "moderation_blocked", "Your request was rejected by the safety system"), UpstreamRejected, "moderation"),
+        (api_error(400, "moderation_blocked", "Your request was rejected by the safety system"), Moderated, "moderation"),
         (api_error(401, None, "no"), UpstreamRejected, "API key"),
         (json_reply({"created": 1, "data": [{"url": "https://x.example/1.png"}]}), InvalidAnswer, "not an image"),
         (json_reply({"created": 1, "data": []}), InvalidAnswer, "without an image"),

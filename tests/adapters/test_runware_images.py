@@ -8,7 +8,7 @@ import pytest
 from chalicelib.adapters.openai_client import Patience
 from chalicelib.adapters.runware_images import DEFAULT_MODEL, RunwareImageModel, edge_px
 from chalicelib.adapters.safe_http import SafeHttp
-from chalicelib.core.errors import AppError, InvalidAnswer, UpstreamRejected, UpstreamUnavailable
+from chalicelib.core.errors import AppError, InvalidAnswer, Moderated, UpstreamRejected, UpstreamUnavailable
 from chalicelib.ports import ImageModel, ImageRequest
 from tests.adapters.scripted_server import LoopbackServer, Reply, html_reply, json_reply
 
@@ -49,11 +49,12 @@ def test_an_unknown_cost_stays_unknown() -> None:
     [
         (json_reply({"errors": [{"code": "invalidApiKey", "message": "Invalid key key-1."}]}, 401), UpstreamRejected),
         (json_reply({"errors": [{"code": "invalidModel", "message": "No such model."}]}, 400), UpstreamRejected),
+        (json_reply({"errors": [{"code": "providerContentModerated", "message": "No."}]}, 400), Moderated),
         (json_reply({"data": [], "errors": [{"code": "x", "message": "Half of it."}]}), UpstreamRejected),
         (json_reply({"data": [{"imageBase64Data": "!!", "cost": 1}]}), InvalidAnswer),
         (json_reply({"data": [{"imageBase64Data": base64.b64encode(b"<svg/>").decode()}]}), InvalidAnswer),
         (json_reply({"data": [{"imageURL": "https://x.test/a.png"}]}), InvalidAnswer),
-        (json_reply({"data": [{"NSFWContent": True, "imageBase64Data": ""}]}), UpstreamRejected),
+        (json_reply({"data": [{"NSFWContent": True, "imageBase64Data": ""}]}), Moderated),
         (json_reply({}), InvalidAnswer),
         (json_reply([1]), InvalidAnswer),
         (html_reply("<h1>hello</h1>"), InvalidAnswer),

@@ -6,7 +6,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from chalicelib.ai import prose
-from chalicelib.ai.answers import ArticleDraft, ClusterNames, Ideas, ImagePrompts, problems
+from chalicelib.ai.answers import ArticleDraft, ClusterNames, Ideas, ImagePrompts, as_given, problems
+from chalicelib.ai.prompts import rendered
 
 BODY = (
     "<p>Cold brew ratio decides the strength of the cup. {filler}</p>\n<h2>Weigh both parts</h2>\n<p>{filler}</p>\n"
@@ -204,6 +205,21 @@ def test_image_prompt_problems() -> None:
     found = " ".join(problems(answer, facts))
     for part in ("2 in-article images were asked for", "do not exist: 'Boil'", "Alternative texts used twice", "Prompts used twice"):
         assert part in found
+
+
+def test_angle_brackets_count_as_the_prompt_shows_them() -> None:
+    """A model echoes what it was shown: keywords and headings with `<` are known by that."""
+    keyword, heading = "bikes < 8 kg", "Is <b> a tag?"
+    shown = rendered(keyword)
+    assert shown == "bikes \u2039 8 kg"
+    facts = article_facts(primary_keyword=keyword, keywords=[keyword], cluster_keywords=[])
+    body = BODY.format(filler=f"Bikes under 8 kg. {FILLER}")
+    assert problems(article(html=body, primary_keyword=shown, secondary_keywords=[shown.upper()]), facts) == []
+    picture = {"prompt": "A scale beside a jar on a table.", "alt": "A scale beside a jar", "after_heading": rendered(heading)}
+    featured = {"prompt": "A bike that leans on a wall.", "alt": "A bike"}
+    answer = ImagePrompts.model_validate({"featured": featured, "in_article": [picture]})
+    assert problems(answer, {"headings": [heading], "in_article_count": 1, "language": "en"}) == []
+    assert as_given([shown, rendered(heading), "new"], [keyword, heading]) == [keyword, heading, "new"]
 
 
 def test_covering_allows_inflection_but_no_omission() -> None:

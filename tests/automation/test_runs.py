@@ -7,7 +7,7 @@ import pytest
 from chalicelib.automation import control
 from chalicelib.automation.run_record import operation
 from chalicelib.core.context import Context
-from chalicelib.core.errors import Conflict, NotFound, OutOfCredits, RunActive, UpstreamUnavailable
+from chalicelib.core.errors import Conflict, NotFound, OutOfCredits, RunActive, UpstreamUnavailable, ValidationFailed
 from chalicelib.core.scope import Scope
 from chalicelib.integration.connections import Connections
 from chalicelib.writer.content import CONTENT
@@ -37,6 +37,9 @@ def test_figures_and_log_of_a_run_and_running_again(world: World, account: Accou
     lines = account.runs.logs(run["id"], limit=3)
     assert [line["message"] for line in lines] == log[:-4:-1]
     assert account.runs.logs(run["id"], limit=1, start=lines[-1]["id"])[0]["message"] == log[-4]
+    for wrong in ("", "x", "x" * 3000, lines[0]["id"] + "0", lines[0]["at"], f"{lines[0]['at']}#{'g' * 16}", lines[0]["id"] + "\n"):
+        with pytest.raises(ValidationFailed, match="before"):
+            account.runs.logs(run["id"], start=wrong)
 
     before = counts(account)
     again = account.run()

@@ -8,7 +8,7 @@ import boto3
 
 from chalicelib.automation import control
 from chalicelib.automation.run_record import operation
-from chalicelib.core.errors import UpstreamRejected, UpstreamUnavailable
+from chalicelib.core.errors import Moderated, UpstreamRejected, UpstreamUnavailable
 from tests.automation.faults import LambdaDied
 from tests.automation.pipeline import Account, World
 
@@ -180,7 +180,7 @@ def test_a_message_that_nobody_can_work_ends_in_the_dead_letters(world: World, a
 
 
 def test_a_picture_that_moderation_refuses(world: World, account: Account) -> None:
-    world.script.at("image", UpstreamRejected("The provider's moderation refuses this text."))
+    world.script.at("image", Moderated("The provider's moderation refuses this text."))
     run = account.run()
     assert run["status"] == "completed" and len(account.published()) == 2 and run["stages"][5]["done"] == 2
     refused = [i for i in account.images() if i.status == "failed"]

@@ -14,7 +14,10 @@ from chalicelib import ports
 from chalicelib.adapters.local_files import FolderFiles
 from chalicelib.adapters.safe_http import SafeHttp
 from chalicelib.adapters.static_site import StaticSitePublisher
+from chalicelib.adapters.system_clock import SystemClock
+from chalicelib.adapters.webhook import WebhookPublisher
 from chalicelib.adapters.wordpress import WordPressPublisher
+from tests.adapters.fake_receiver import SECRET, FakeReceiver
 from tests.adapters.fake_wordpress import FakeWordPress
 from tests.adapters.scripted_server import LoopbackServer
 
@@ -95,10 +98,40 @@ class WordPressSite:
         return bool(self.wordpress.posts[int(post.external_id)]["status"] == "publish")
 
 
-@pytest.fixture(params=["static", "wordpress"])
+class ReceivingSite:
+    def __init__(self, receiver: FakeReceiver, url: str) -> None:
+        self.receiver = receiver
+        receiver.url = url
+        self.publisher: ports.Publisher = WebhookPublisher(f"{url}/hook", SECRET, SafeHttp(allow_loopback=True), SystemClock())
+
+    def page(self, post: ports.RemotePost) -> str:
+        found = self.receiver.articles[post.external_id]
+        return f"{found['title']}\n{found['excerpt']}\n{found['html']}"
+
+    def pages(self) -> int:
+        return len(self.receiver.articles)
+
+    def images(self) -> int:
+        return len(self.receiver.files)
+
+    def image(self, post: ports.RemotePost, address: str) -> bytes:
+        with urlopen(address) as answer:
+            data: bytes = answer.read()
+        return data
+
+    def listed(self, post: ports.RemotePost) -> bool:
+        return bool(self.receiver.articles[post.external_id]["status"] == "publish")
+
+
+@pytest.fixture(params=["static", "wordpress", "webhook"])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     if request.param == "static":
         yield StaticSite(tmp_path)
+        return
+    if request.param == "webhook":
+        receiver = FakeReceiver()
+        with LoopbackServer(receiver) as server:
+            yield ReceivingSite(receiver, server.url)
         return
     wordpress = FakeWordPress()
     with LoopbackServer(wordpress) as server:

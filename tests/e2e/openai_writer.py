@@ -134,7 +134,8 @@ def _article(prompt: str) -> dict[str, Any]:
         outline.append({"heading": section["heading"], "points": section["points"].split(" | ")})
     return {
         **{
-            name: _text(_tag(prompt, name)) for name in ("title", "description", "primary_keyword", "brief", "present_text", "instructions")
+            name: _text(_tag(prompt, name))
+            for name in ("title", "description", "primary_keyword", "brief", "cta", "present_text", "instructions")
         },
         "content_type": kind,
         "content_structure": structure,

@@ -162,6 +162,7 @@ FACTS: dict[str, dict[str, Any]] = {
         "keywords": ["how to store beans?", "bean tins"],
         "outline": [{"heading": "Tins; or bags: which?", "points": ["Air", "Light; warmth"]}, {"heading": "FAQ", "points": ["Age"]}],
         "brief": "",
+        "cta": "Taste it; then decide.",
         "word_count": 900,
         "audience": "home baristas",
         "tone": "dry, exact",

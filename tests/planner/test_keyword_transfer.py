@@ -1,6 +1,8 @@
 """Keyword files over HTTP: import at once and by an upload, the report, export, and export read back."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ from chalicelib.auth.catalogue import INDUSTRY, INDUSTRY_SECTOR, SEED
 from chalicelib.auth.sites import SECTOR, SITE
 from chalicelib.core.entity import Entity
 from chalicelib.core.ids import new_tenant_id, random_id
+from chalicelib.planner.keyword_files import read_keyword_file
 from chalicelib.planner.keyword_identity import keyword_id
+from chalicelib.planner.keyword_import import BATCH, store
 from chalicelib.planner.keyword_uploads import MAX_UPLOAD_BYTES
 from chalicelib.planner.keywords import KEYWORD
 from tests.conftest import Place, make_site
@@ -90,14 +94,51 @@ def test_an_upload_is_imported_by_a_task_that_reports_every_row(api: Rest, place
 
 def test_an_upload_that_is_imported_twice_counts_what_it_made(api: Rest, place: Place) -> None:
     """The worker died after the first batches and the message came again."""
-    from chalicelib.planner.keyword_files import read_keyword_file
-    from chalicelib.planner.keyword_import import store
-
     store(api.ctx, place.site_id, place.sector_id, read_keyword_file(many(50).encode()), dry_run=False, import_id="task-1")
     file = read_keyword_file(many(120).encode())
     report = store(api.ctx, place.site_id, place.sector_id, file, dry_run=False, import_id="task-1")
     assert (report["created"], report["duplicates"]) == (120, 0)
     assert api.get("planner/keywords", sector_id=place.sector_id).body["count"] == 120
+
+
+def _reported(reports: list[dict[str, Any]], rows: int) -> list[int]:
+    """How many keywords each import says it has created; every row is reported by each."""
+    assert all(r["created"] + r["duplicates"] == len(r["rows"]) == rows for r in reports)
+    duplicates = [row for r in reports for row in r["rows"] if row["outcome"] == "duplicate"]
+    assert {row["reason"] for row in duplicates} == {"This keyword is in the sector already."}
+    return [r["created"] for r in reports]
+
+
+def test_imports_that_overtake_each_other_report_what_each_has_stored(api: Rest, place: Place) -> None:
+    """The second begins and ends after the first batch of the first, and so the third within the second."""
+    rows = 3 * BATCH
+    file, reports = read_keyword_file(many(rows).encode()), list[dict[str, Any]]()
+
+    def begin(more: int) -> None:
+        waiting = [more] if more else []
+
+        def progress(done: int, of: int) -> None:
+            if waiting:
+                begin(waiting.pop() - 1)
+
+        reports.append(store(api.ctx, place.site_id, place.sector_id, file, dry_run=False, progress=progress))
+
+    begin(2)
+    assert _reported(reports, rows) == [BATCH, BATCH, BATCH]
+    assert api.get("planner/keywords", sector_id=place.sector_id, page_size=1).body["count"] == rows
+
+
+def test_eight_imports_of_one_file_at_once_create_each_keyword_once(api: Rest, place: Place) -> None:
+    rows, together = 30, threading.Barrier(8)
+    file = read_keyword_file(many(rows).encode())
+
+    def one(number: int) -> dict[str, Any]:
+        together.wait(timeout=30)
+        return store(api.ctx, place.site_id, place.sector_id, file, dry_run=False)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(_reported(list(pool.map(one, range(8))), rows)) == rows
+    assert api.get("planner/keywords", sector_id=place.sector_id, page_size=1).body["count"] == rows
 
 
 def test_an_upload_that_never_came_fails_with_a_reason(api: Rest, place: Place) -> None:

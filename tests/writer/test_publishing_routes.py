@@ -1,6 +1,14 @@
 """Publishing by hand over HTTP: refusals at once, one remote post, failures that show, taking back."""
 
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from chalicelib import ports
+from chalicelib.core.context import Context
 from chalicelib.core.errors import UpstreamRejected
+from chalicelib.integration.publishing import LEASE_SECONDS, PublishBusy, publish
 from tests.fakes import RememberingPublisher
 from tests.writer.conftest import Desk
 
@@ -30,6 +38,34 @@ def test_two_requests_at_once_make_one_post(desk: Desk, publisher: RememberingPu
     assert desk.api.finished(first)["state"] == "succeeded" and desk.api.finished(second)["state"] == "succeeded"
     assert list(publisher.posts) == [content]
     assert desk.api.get(f"planner/clusters/{desk.cluster}").data["mapped_pages"] == 1
+
+
+@dataclass
+class Slow(RememberingPublisher):
+    """Takes 100 seconds, in which another worker comes for the same content."""
+
+    ctx: Context
+    content: str
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.refused: list[float | None] = []
+
+    def publish(self, article: ports.Article, known: ports.RemotePost | None) -> ports.RemotePost:
+        clock: Any = self.ctx.deps.clock
+        clock.forward(seconds=99.5)
+        with pytest.raises(PublishBusy) as busy:
+            publish(self.ctx, self.content)
+        self.refused.append(busy.value.retry_after_seconds)
+        return super().publish(article, known)
+
+
+def test_another_worker_waits_for_what_is_left_of_the_lease(desk: Desk) -> None:
+    content = desk.connected().content()["id"]
+    slow = Slow(desk.api.ctx, content)
+    here = Context(desk.api.scope, replace(desk.api.deps, publisher=lambda tenant, site_name, connection: slow))
+    assert publish(here, content).status == "published"
+    assert slow.refused == [LEASE_SECONDS - 99]
 
 
 def test_a_failed_publish_says_why_and_changes_no_status(desk: Desk, publisher: RememberingPublisher) -> None:

@@ -1,10 +1,11 @@
 """Groups a sector's pending keywords: embeddings decide what belongs together, the model only names the groups."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.ai.answers import ClusterNames
 from chalicelib.ai.clustering import group
-from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Part, Provenance, Skip
+from chalicelib.ai.function import OUTPUT_TOKENS, AIFunction, Embed, Loaded, Options, Outcome, Part, Provenance, Skip
 from chalicelib.ai.voice import voice
 from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
@@ -18,6 +19,8 @@ MIN_KEYWORDS = 5
 MAX_KEYWORDS = 5_000  # one call's worth; a larger sector goes by blocks of this size, joined to the clusters made before
 MEMBERS_CONSIDERED = 25  # of an existing cluster, when new keywords are matched to it
 WRITES_PER_PART = 90
+NAMED_AT_ONCE = 60  # clusters a question: their names and descriptions stay well inside what a model writes in one answer
+TOKENS_PER_CLUSTER = 150
 
 
 class _Group:
@@ -83,6 +86,22 @@ def _by_volume(keywords: list[Keyword]) -> list[Keyword]:
     return sorted(keywords, key=lambda k: (-(k.volume or 0), k.keyword))
 
 
+def question(facts: dict[str, Any], answers: Sequence[ClusterNames]) -> dict[str, Any] | None:
+    """The next clusters to be named; the names that earlier answers gave are taken."""
+    named = [c for answer in answers for c in answer.clusters]
+    clusters = facts["clusters"][len(named) : len(named) + NAMED_AT_ONCE]
+    return {**facts, "clusters": clusters, "taken_names": [*facts["taken_names"], *(c.name for c in named)]} if clusters else None
+
+
+def joined(answers: Sequence[ClusterNames]) -> ClusterNames:
+    """All names; each answer is validated, and together they may be more than one answer's worth."""
+    return ClusterNames.model_construct(clusters=[c for answer in answers for c in answer.clusters])
+
+
+def output_tokens(facts: dict[str, Any]) -> int:
+    return max(OUTPUT_TOKENS, 500 + TOKENS_PER_CLUSTER * len(facts["clusters"]))
+
+
 def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
     """One transaction a cluster: the cluster, its name's sentinel, its keywords. Keywords that meanwhile went elsewhere make it Stale."""
     names = {c.key: c for c in answer.clusters} if answer else {}
@@ -127,4 +146,4 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-FUNCTION = AIFunction("auto_cluster", "clustering", "sector", ClusterNames, load, apply)
+FUNCTION = AIFunction("auto_cluster", "clustering", "sector", ClusterNames, load, apply, question, joined, output_tokens)

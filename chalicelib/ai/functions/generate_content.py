@@ -5,8 +5,8 @@ from typing import Any
 from slugify import slugify
 
 from chalicelib.ai import regeneration
-from chalicelib.ai.answers import ArticleDraft
-from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
+from chalicelib.ai.answers import ArticleDraft, as_given
+from chalicelib.ai.function import OUTPUT_TOKENS, AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
 from chalicelib.ai.voice import voice
 from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
@@ -21,6 +21,8 @@ from chalicelib.writer.likeness import sketch_write, sketches
 from chalicelib.writer.tasks import TASK
 
 LINKS = 5
+TOKENS_PER_WORD = 2.5  # of HTML in a language that tokenizers know less well than English
+TOKENS_BESIDES = 3_000  # the other fields, above all the FAQ once more
 
 
 def load(ctx: Context, task_id: str, options: Options, embed: Embed) -> Loaded:
@@ -44,6 +46,7 @@ def load(ctx: Context, task_id: str, options: Options, embed: Embed) -> Loaded:
         "word_count": task.word_count,
         "outline": [s.model_dump() for s in idea.outline] if idea else [],
         "brief": idea.brief if idea else "",
+        "cta": idea.cta if idea else "",
         "cluster": {"name": cluster.name, "description": cluster.description},
         "cluster_keywords": [{"keyword": k.keyword, "intent": k.intent} for k in Keywords(ctx).of_cluster(cluster.id)],
         "links": _links(ctx, task.cluster, task.sector_id),
@@ -62,6 +65,10 @@ def _links(ctx: Context, cluster_id: str, sector_id: str) -> list[dict[str, str]
         for c in published
         if c.cluster == cluster_id and c.external_url and c.external_url.startswith("https://")
     ][:LINKS]
+
+
+def output_tokens(facts: dict[str, Any]) -> int:
+    return max(OUTPUT_TOKENS, round(TOKENS_PER_WORD * int(facts["word_count"])) + TOKENS_BESIDES)
 
 
 def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
@@ -94,7 +101,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
         meta_title=answer.meta_title,
         meta_description=answer.meta_description,
         primary_keyword=facts["primary_keyword"],
-        secondary_keywords=answer.secondary_keywords,
+        secondary_keywords=as_given(answer.secondary_keywords, _given(facts)),
         cluster=task.cluster,
         task=task.id,
         content_type=task.content_type,
@@ -123,8 +130,12 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
     return Outcome(writes, task.word_count, {"content": content.id, "score": check.score})
 
 
+def _given(facts: dict[str, Any]) -> list[str]:
+    return [facts["primary_keyword"], *facts["keywords"], *(k["keyword"] for k in facts["cluster_keywords"])]
+
+
 def _finding(finding: Any) -> dict[str, str]:
     return {"code": finding.code, "severity": finding.severity, "message": finding.message}
 
 
-FUNCTION = AIFunction("generate_content", "content", "task", ArticleDraft, load, apply)
+FUNCTION = AIFunction("generate_content", "content", "task", ArticleDraft, load, apply, output_tokens=output_tokens)

@@ -3,7 +3,8 @@
 from typing import Any
 
 from chalicelib.ai.answers import Ideas as IdeasAnswer
-from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
+from chalicelib.ai.answers import folded
+from chalicelib.ai.function import OUTPUT_TOKENS, AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
 from chalicelib.ai.voice import voice
 from chalicelib.auth.sites import Site, get_site
 from chalicelib.billing.plans import use
@@ -17,6 +18,7 @@ from chalicelib.planner.keywords import KEYWORD, Keywords
 
 KEYWORDS_PER_IDEA = 4
 TAKEN_TITLES = 200
+TOKENS_PER_IDEA = 1_500  # outline and brief
 
 
 def load(ctx: Context, item: str, options: Options, embed: Embed) -> Loaded:
@@ -50,14 +52,18 @@ def ideas_wanted(site: Site, keywords: int) -> int:
     return max(1, min(site.ideas_per_cluster, keywords, -(-keywords // KEYWORDS_PER_IDEA)))
 
 
+def output_tokens(facts: dict[str, Any]) -> int:
+    return max(OUTPUT_TOKENS, 1_000 + TOKENS_PER_IDEA * int(facts["count"]))
+
+
 def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
     """The ideas, and the cluster as one that has ideas. Ideas for chosen keywords belong to the cluster that all of theirs are in."""
     cluster, ideas, clusters = loaded.state["cluster"], ctx.repository(IDEA), ctx.repository(CLUSTER)
-    known = {k.keyword.casefold(): k for k in loaded.state["keywords"]}
+    known = {folded(k.keyword): k for k in loaded.state["keywords"]}
     made: list[Idea] = []
     for one in answer.ideas:
-        targets = [known[text.casefold()] for text in dict.fromkeys([one.primary_keyword, *one.keywords])]
-        targets = list({k.id: k for k in targets}.values())
+        primary, *others = (known[folded(text)] for text in [one.primary_keyword, *one.keywords])
+        targets = list({k.id: k for k in [primary, *others]}.values())
         homes = {k.cluster for k in targets}
         made.append(
             ideas.new(
@@ -68,7 +74,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
                 keyword_cluster=cluster.id if cluster is not None else homes.pop() if len(homes) == 1 else None,
                 keyword_objects=[k.id for k in targets],
                 target_keywords=[k.keyword for k in targets],
-                primary_keyword=one.primary_keyword,
+                primary_keyword=primary.keyword,
                 content_type=one.content_type,
                 content_structure=one.content_structure,
                 estimated_word_count=one.estimated_word_count,
@@ -91,4 +97,4 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
     return Outcome(writes, len(made), {"ideas": [i.id for i in made]})
 
 
-FUNCTION = AIFunction("generate_ideas", "idea", "cluster", IdeasAnswer, load, apply)
+FUNCTION = AIFunction("generate_ideas", "idea", "cluster", IdeasAnswer, load, apply, output_tokens=output_tokens)

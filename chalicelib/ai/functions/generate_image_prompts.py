@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.ai.answers import ImagePrompts
+from chalicelib.ai.answers import ImagePrompts, as_given
 from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
 from chalicelib.auth.sites import get_site
 from chalicelib.billing.plans import use
@@ -35,8 +35,9 @@ def load(ctx: Context, content_id: str, options: Options, embed: Embed) -> Loade
 def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
     content, present = loaded.state["content"], loaded.state["present"]
     images, contents = ctx.repository(IMAGE), ctx.repository(CONTENT)
-    wanted = [("featured", 0, answer.featured, None)]
-    wanted += [("in_article", n, one, one.after_heading) for n, one in enumerate(answer.in_article)]
+    wanted: list[tuple[str, int, Any, str | None]] = [("featured", 0, answer.featured, None)]
+    headings = as_given([one.after_heading for one in answer.in_article], loaded.facts["headings"])
+    wanted += [("in_article", n, one, heading) for n, (one, heading) in enumerate(zip(answer.in_article, headings, strict=True))]
     made: list[Image] = []
     for image_type, position, one, heading in wanted:
         new_id = image_id(content.id, image_type, position)
