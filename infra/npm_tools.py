@@ -18,7 +18,8 @@ def npm_tools(*, required: bool) -> Path | None:
     Raises: BuildError when they are required.
     """
     if shutil.which("npm") is None:
-        return _missing("npm is missing", required)
+        _missing("npm is missing", required)
+        return None
     programs = INSTALLED / "node_modules" / ".bin"
     INSTALLED.parent.mkdir(exist_ok=True)
     with (INSTALLED.parent / "tools.lock").open("w") as lock:
@@ -32,7 +33,8 @@ def npm_tools(*, required: bool) -> Path | None:
         command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
         installed = subprocess.run(command, cwd=INSTALLED, capture_output=True, text=True, check=False)
         if installed.returncode:
-            return _missing(f"npm ci failed:\n{installed.stderr}", required)
+            _missing(f"npm ci failed:\n{installed.stderr}", required)
+            return None
         (INSTALLED / ".complete").touch()
     return programs
 

@@ -183,6 +183,7 @@ def resource_routes(
     item = f"{path}/{{id}}"
     owners = {"account": set(), "site": {"site_id"}, "sector": {"site_id", "sector_id"}}[entity.place.kind]
     created = create_body or entity.create_shape(owners)
+    shown = answer.model_fields if answer is not None else ()
 
     def one(s: Service[Any], record: Any, status: int = 200) -> Answer:
         return Answer(s.present([record])[0], status=status, headers={"ETag": f'"{record.version}"'})
@@ -193,7 +194,7 @@ def resource_routes(
     def do_create(call: Call) -> Answer:
         s = service(call.ctx)
         allowed = set(created.model_fields) if create_body else set(entity.create) | owners
-        return one(s, s.create(reject_unknown(entity, call.body, allowed)), 201)
+        return one(s, s.create(reject_unknown(entity, call.body, allowed, answered=shown)), 201)
 
     def do_get(call: Call) -> Answer:
         s = service(call.ctx)
@@ -201,7 +202,7 @@ def resource_routes(
 
     def do_put(call: Call) -> Answer:
         s = service(call.ctx)
-        body = reject_unknown(entity, call.body, settable, entity.create | owners)
+        body = reject_unknown(entity, call.body, settable, entity.create | owners, answered=shown)
         missing = [n for n in sorted(entity.patch) if n not in body and entity.model.model_fields[n].is_required()]
         if missing:
             raise ValidationFailed(f"{missing[0]}: is required.", fields={n: ["is required."] for n in missing})
@@ -213,7 +214,7 @@ def resource_routes(
 
     def do_patch(call: Call) -> Answer:
         s = service(call.ctx)
-        body = reject_unknown(entity, call.body, settable, entity.create | owners)
+        body = reject_unknown(entity, call.body, settable, entity.create | owners, answered=shown)
         return one(s, s.patch(call.id, body, if_match=version_wanted(call)))
 
     def do_delete(call: Call) -> Answer:

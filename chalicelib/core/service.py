@@ -138,10 +138,15 @@ class Service(Generic[M]):
         return owners
 
 
-def reject_unknown(entity: Entity[Any], body: dict[str, Any], allowed: Iterable[str], extra: Iterable[str] = ()) -> dict[str, Any]:
-    """The body without read-only fields. Raises: ValidationFailed for a name that is no field at all."""
+def reject_unknown(
+    entity: Entity[Any], body: dict[str, Any], allowed: Iterable[str], extra: Iterable[str] = (), *, answered: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The body without read-only fields, so that what was answered can be sent back. answered: fields of an answer beyond the record's.
+
+    Raises: ValidationFailed for a name that is no field at all.
+    """
     allowed = set(allowed) | set(extra)
-    readable = set(entity.model.model_fields) | SYSTEM_FIELDS | {"account_id"}
+    readable = set(entity.model.model_fields) | SYSTEM_FIELDS | {"account_id", *answered}
     unknown = [k for k in body if k not in allowed and k not in readable]
     if unknown:
         raise ValidationFailed(

@@ -60,7 +60,7 @@ def shown(call: Call, content: Content, *, status: int = 200, message: str = "")
     "content", summary="Create a content", body_schema=NewContent, answer=ContentWithHtml, status=201, errors=(NotFound, ValidationFailed)
 )
 def create(call: Call) -> Answer:
-    body = reject_unknown(CONTENT, call.body, NewContent.model_fields)
+    body = reject_unknown(CONTENT, call.body, NewContent.model_fields, answered=ContentWithHtml.model_fields)
     return shown(call, Editor(call.ctx).create(body), status=201)
 
 
@@ -71,14 +71,14 @@ def read(call: Call) -> Answer:
 
 @router.patch("content/{id}", summary="Change a content", body_schema=ContentChange, answer=ContentWithHtml, errors=_CHANGE_ERRORS)
 def change(call: Call) -> Answer:
-    body = reject_unknown(CONTENT, call.body, EDITABLE)
+    body = reject_unknown(CONTENT, call.body, EDITABLE, answered=ContentWithHtml.model_fields)
     return shown(call, Editor(call.ctx).patch(call.id, body, if_match=version_wanted(call)))
 
 
 @router.put("content/{id}", summary="Replace a content", body_schema=NewContent, answer=ContentWithHtml, errors=_CHANGE_ERRORS)
 def replace(call: Call) -> Answer:
     """What is left out goes back to its default; the body stays unless `html` is given."""
-    body = reject_unknown(CONTENT, call.body, EDITABLE)
+    body = reject_unknown(CONTENT, call.body, EDITABLE, answered=ContentWithHtml.model_fields)
     missing = [n for n in ("title", "cluster", "content_type", "content_structure") if n not in body]
     if missing:
         raise ValidationFailed(f"{missing[0]}: is required.", fields={n: ["is required."] for n in missing})

@@ -68,10 +68,12 @@ export class Session {
     const used = this.tokens?.access;
     let answer = await this.once(request.clone());
     if (answer.status === 401 && used !== undefined) {
+      await answer.body?.cancel(); // an answer that nobody reads holds its connection
       if (this.tokens?.access === used) await this.renew(); // else another request has renewed it meanwhile
       answer = await this.once(request.clone());
     }
     for (let tries = 0; answer.status === 429 && tries < 3; tries++) {
+      await answer.body?.cancel();
       await sleep(1000 * Number(answer.headers.get("Retry-After") ?? "1"));
       answer = await this.once(request.clone());
     }
@@ -216,7 +218,7 @@ async function main(): Promise<void> {
   const file = new Blob([CSV]);
   const upload = must(await api.POST("/api/v1/planner/keywords/uploads/", { body: { filename: "dogs.csv", size: file.size } })).data;
   const stored = await fetch(upload.url, { method: "PUT", body: file }); // no Authorization header: the address is signed
-  check(stored.ok, "the upload");
+  check(stored.ok && (await stored.text()) === "", "the upload");
   const importing = must(
     await api.POST("/api/v1/planner/keywords/import_keywords/", { params: { query: place }, body: { upload_id: upload.upload_id } }),
   ).data;
@@ -248,7 +250,8 @@ async function main(): Promise<void> {
   const pictures = must(await api.GET("/api/v1/writer/content/{id}/images/", { params: { path } })).data;
   check(pictures.featured?.url != null, "a picture");
   const picture = await fetch(pictures.featured.url);
-  check(picture.ok && (picture.headers.get("Content-Type") ?? "").startsWith("image/"), "the picture itself");
+  check(picture.ok && (picture.headers.get("Content-Type") ?? "").startsWith("image/"), "the picture's type");
+  check((await picture.blob()).size > 1000, "the picture itself");
 
   // what the types refuse before a request is made
   // @ts-expect-error there is no such ordering

@@ -50,7 +50,9 @@ class Session:
         from infra.local import landing
         from infra.local.seed import seed
 
-        self.stack = LocalStack(template("local"), self.data, self._port or None, environment={"THROTTLE": "off", **self._settings})
+        origins = {name: os.environ[name] for name in ("CORS_ORIGINS",) if name in os.environ}
+        environment = {"THROTTLE": "off", **origins, **self._settings}
+        self.stack = LocalStack(template("local"), self.data, self._port or None, environment=environment)
         try:
             try:
                 self.stack.start()

@@ -123,6 +123,39 @@ def test_bodies_of_resources_hold_what_a_client_may_set(spec: Json) -> None:
     assert "order" not in schemas["Cluster"]["properties"], "what is stored for ordering is no field of the answer"
 
 
+def test_answers_hold_every_field_and_nothing_hidden(spec: Json) -> None:
+    schemas = spec["components"]["schemas"]
+    assert {"status", "deleted_at", "cluster_name", "sector_name"} <= set(schemas["Keyword"]["required"])
+    assert {"url", "file_url", "content_title"} <= set(schemas["Image"]["required"])
+    assert {"stages", "credits", "task_id"} <= set(schemas["Run"]["required"]) and "execution" not in schemas["Run"]["properties"]
+    assert not {n for n in schemas["User"]["properties"] if n in ("ended", "tokens_after")}
+    assert not {n for n in schemas["Connection"]["properties"] if n.endswith("_sealed")}
+    assert not [n for n in schemas if "__" in n], "two models of one name"
+    assert "results" not in schemas["ListEnvelope"]["properties"], "a generated client would take every item for unknown"
+
+
+def test_every_answer_says_what_it_is(spec: Json) -> None:
+    loose = []
+    for path, method, operation in operations(spec):
+        for status in ("200", "201", "202"):
+            media = operation["responses"].get(status, {}).get("content", {}).get(JSON)
+            if media is None or path.endswith("openapi.json"):
+                continue
+            schema = media["schema"]
+            parts = schema["properties"] if "properties" in schema else schema["allOf"][1]["properties"]
+            data = parts["data"] if "data" in parts else parts["results"]["items"]
+            item = data.get("items", data)
+            if item.get("type") == "object" and "properties" not in item and item.get("additionalProperties", True) is True:
+                loose.append(f"{method} {path} {status}")
+    assert not loose
+
+
+def test_an_import_answers_its_report_or_a_task(spec: Json) -> None:
+    responses = spec["paths"]["/api/v1/planner/keywords/import_keywords/"]["post"]["responses"]
+    kinds = {s: responses[s]["content"][JSON]["schema"]["properties"]["data"]["$ref"].rpartition("/")[2] for s in ("200", "202")}
+    assert kinds == {"200": "ImportReport", "202": "Accepted"}
+
+
 def test_uploads_take_a_form_or_the_file_itself(spec: Json) -> None:
     content = spec["paths"]["/api/v1/planner/keywords/import_keywords/"]["post"]["requestBody"]["content"]
     assert content["multipart/form-data"]["schema"]["properties"]["file"]["format"] == "binary"

@@ -1,5 +1,6 @@
 """The frontend's client: types made from the committed document, the example type-checked against them and run against the stack."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from infra.npm_tools import npm_tools
-from tests.e2e.test_readme_session import Served
+from tests.e2e.served import ROOT, Served
 
-ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 
 
@@ -24,7 +24,7 @@ def programs() -> Path:
 
 
 def _run(*command: str | Path, cwd: Path, **env: str) -> str:
-    ran = subprocess.run([str(c) for c in command], cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, timeout=150)
+    ran = subprocess.run([str(c) for c in command], cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 
@@ -46,3 +46,10 @@ def test_generated_client_compiles_and_works(programs: Path, tmp_path: Path) -> 
     finally:
         server.stop()
     assert said.startswith("ok: ") and "wait for review" in said
+
+
+def test_page_for_frontends_names_the_versions_that_are_tested() -> None:
+    page = (ROOT / "docs" / "frontend.md").read_text(encoding="utf-8")
+    pinned = json.loads((ROOT / "infra" / "tools" / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    for name in ("openapi-fetch", "openapi-typescript", "typescript"):
+        assert f" {name}@{pinned[name]}" in page

@@ -117,7 +117,7 @@ class Targets:
         elif "image/png" in content:
             sent.mime, sent.body = "image/png", PICTURE.read_bytes()
             if "{id}" not in path:
-                sent.query |= {"content_id": self.world.content()}
+                sent.query |= {"content_id": self.world.content(), "image_type": "featured"}
         return sent
 
     def token(self, method: str, path: str) -> str:
@@ -132,7 +132,15 @@ class Targets:
     def name(method: str, path: str) -> str:
         return f"{method} {path.removeprefix(BASE).strip('/')}"
 
+    def shared(self, method: str, path: str) -> dict[str, str]:
+        """Ids for the path of an object that other requests may have changed; of a new one only for what deletes it."""
+        if "{" not in path:
+            return {}
+        noun = noun_of(path)
+        return {"id": (self.world.new if method == "delete" else self.world.one)(noun), **({"number": "1"} if "{number}" in path else {})}
+
     def path_parameters(self, method: str, path: str) -> dict[str, str]:
+        """Ids for the path of an object in the state that the operation is for."""
         if "{" not in path:
             return {}
         noun, short = noun_of(path), path.removeprefix(BASE).strip("/")
@@ -178,7 +186,7 @@ class Targets:
             if isinstance(part, str) and part:
                 out[name] = self.value(name, path) or part
             elif isinstance(part, list) and part and all(isinstance(p, str) and p for p in part) and (name == "ids" or name in OBJECTS):
-                out[name] = [self._listed(name, path, fresh=fresh), *part[1:]]
+                out[name] = [self._listed(name, path, fresh=fresh or "delete" in path), *part[1:]]
             else:
                 out[name] = part
         return out

@@ -51,9 +51,7 @@ class World:
             "auth/sectors": lambda: self.made("auth/sectors/", {"site_id": self.new_site(), **self.named()}),
             "auth/plans": lambda: self.made("auth/plans/", self.named(), by=DEVELOPER),
             "auth/industries": lambda: self.made("auth/industries/", self.named(), by=DEVELOPER),
-            "auth/industry-sectors": lambda: self.made(
-                "auth/industry-sectors/", {**self.named(), "industry": self.industry}, by=DEVELOPER
-            ),
+            "auth/industry-sectors": lambda: self.made("auth/industry-sectors/", {**self.named(), "industry": self.industry}, by=DEVELOPER),
             "auth/seed-keywords": lambda: self.made(
                 "auth/seed-keywords/", {"keyword": self.name(), "industry_sector": self.industry_sector}, by=DEVELOPER
             ),
@@ -66,9 +64,13 @@ class World:
                 "writer/tasks/", {**self.place, "title": self.name(), "cluster": self.one("planner/clusters"), **KIND}
             ),
             "writer/content": self.content,
-            "writer/images": lambda: self.made("writer/images/", {"content": self.content(), "image_type": "featured", "prompt": "A shoe."}),
+            "writer/images": lambda: self.made(
+                "writer/images/", {"content": self.content(), "image_type": "featured", "prompt": "A shoe."}
+            ),
             "writer/taxonomies": lambda: self.made("writer/taxonomies/", {"site_id": self.site, "name": self.name()}),
-            "writer/cluster-maps": lambda: self.made("writer/cluster-maps/", {"cluster": self.one("planner/clusters"), "content": self.content()}),
+            "writer/cluster-maps": lambda: self.made(
+                "writer/cluster-maps/", {"cluster": self.one("planner/clusters"), "content": self.content()}
+            ),
             "system/prompts": self.prompt,
             "system/author-profiles": lambda: self.made("system/author-profiles/", {"name": self.name()}),
             "system/strategies": lambda: self.made("system/strategies/", {"name": self.name()}),
@@ -99,9 +101,7 @@ class World:
         """A request that must succeed. Returns the decoded body."""
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         kind = "image/png" if isinstance(body, bytes) else "application/json"
-        status, answer = self._send(
-            method, f"{BASE}/{path}", {"Authorization": f"Bearer {self.token(by)}", "Content-Type": kind}, raw
-        )
+        status, answer = self._send(method, f"{BASE}/{path}", {"Authorization": f"Bearer {self.token(by)}", "Content-Type": kind}, raw)
         assert status < 300, f"{method} {path}: {status} {answer}"
         found: Json = answer
         return found

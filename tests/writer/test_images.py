@@ -34,7 +34,7 @@ def test_an_image_belongs_to_its_content_and_is_counted_there(desk: Desk) -> Non
     content = desk.content()["id"]
     made = desk.made("images", content_id=content, image_type="featured", prompt="A bike", alt="Bike")
     assert (made["status"], made["position"], made["sector_id"]) == ("pending", 0, desk.place.sector_id)
-    assert (made["content_title"], made["file_url"], counts(desk, content)) == ("Road bikes", None, (1, 1, "draft"))
+    assert (made["content_title"], made["file_url"], made["url"], counts(desk, content)) == ("Road bikes", None, None, (1, 1, "draft"))
     taken = {"content": content, "image_type": "featured", "position": 0}
     assert desk.api.post("writer/images", taken).status == 409
     assert [desk.made("images", content=content, image_type="in_article")["position"] for _ in range(2)] == [0, 1]
@@ -88,6 +88,11 @@ def test_a_picture_of_ones_own_takes_the_place_of_what_was_drawn(desk: Desk, kin
     shown = desk.api.post(f"writer/images/{made}/upload", picture(kind), mime="application/octet-stream").data
     assert (shown["status"], shown["mime"], shown["width_px"], shown["height_px"]) == ("generated", mime, 40, 30)
     assert (shown["file_url"], counts(desk, content)[:2]) == (f"/api/v1/writer/images/{made}/file/", (1, 0))
+    signed = desk.api.get(f"writer/images/{made}").data["url"]
+    assert signed.startswith(f"https://files.test/{desk.api.ctx.tenant}/images/{made}/") and signed.endswith("?seconds=300")
+    grouped = desk.api.get(f"writer/content/{content}/images").data
+    listed = desk.api.get("writer/images/content_images", site_id=desk.place.site_id).results[0]
+    assert grouped["featured"]["url"] == listed["featured"]["url"] == signed, "an <img> cannot send the Authorization header"
     for path in ("file", "serve_image_file"):
         reply = desk.api.get(f"writer/images/{made}/{path}")
         assert reply.status == 302 and reply.headers["Location"].startswith(f"https://files.test/{desk.api.ctx.tenant}/images/{made}/")

@@ -80,7 +80,7 @@ def crud(
         put = put or {**{k: v for k, v in body.items() if k not in ("site_id", "sector_id")}, **change}
         assert {k: v for k, v in api.put(mine, put).data.items() if k in change} == change
     if "patch" in verbs:
-        present = api.patch(mine, change).data
+        present = api.patch(mine, {**read.data, **change}).data  # what was read may be sent back
         assert {k: v for k, v in present.items() if k in change} == change
         api.patch(mine, change, status=412, headers={"If-Match": '"999"'})
         api.patch(mine, {"no_such_field": 1}, status=400)

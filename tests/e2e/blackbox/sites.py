@@ -22,6 +22,6 @@ def test_a_site_has_five_active_sectors_at_most(owner: Api) -> None:
     one = made(owner, "auth/sites/", name=name("Site"), slug=name("site"))["id"]
     for number in range(5):
         made(owner, "auth/sectors/", site_id=one, name=f"Sector {number}", slug=f"sector-{number}")
-    owner.post("auth/sectors/", {"site_id": one, "name": "Sixth", "slug": "sixth"}, status=400)
+    owner.post("auth/sectors/", {"site_id": one, "name": "Sixth", "slug": "sixth"}, status=409)
     assert len(owner.every("auth/sectors/", site_id=one)) == 5
     owner.delete(f"auth/sites/{one}/")
