@@ -16,7 +16,7 @@ DOTENV = $(if $(wildcard .env),$(PY) -m dotenv --file .env run --no-override --)
 # Tests never see keys or sites of yours, whatever the environment holds.
 BLIND = env $$(env | sed -n -e 's/^\(OPENAI_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(WP_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(RUNWARE_[A-Z_]*\)=.*/-u \1/p')
 
-.PHONY: help setup demo serve test check lint types architecture drift format bench package deploy bootstrap clean
+.PHONY: help setup demo serve test fuzz check lint types architecture drift format bench package deploy bootstrap clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ serve: $(STAMP) ## the whole stack on 127.0.0.1:$PORT, data kept in .local/ (POR
 
 test: $(STAMP) ## the whole test suite (T=tests/planner or T="-k name" for a part)
 	@$(BLIND) $(PY) -m pytest -n auto --maxprocesses 4 --dist loadscope $(T)
+
+fuzz: $(STAMP) ## schemathesis over the whole OpenAPI document for longer (EXAMPLES=30, SEED=, SECONDS_MAX=, PHASES=)
+	@$(BLIND) $(PY) -m tests.fuzz.run
 
 check: lint types architecture drift package ## ruff, mypy, architecture, drift, package, cfn-lint, state machine
 	@$(VENV)/bin/cfn-lint $(OUT)/sam.json

@@ -72,7 +72,8 @@ def average_linkage(means: Floats, weights: Floats, held: "NDArray[np.bool_]", t
         parent[drop] = keep
     for point in range(count):  # a parent always comes before its child, so one pass resolves all
         parent[point] = parent[parent[point]]
-    return np.unique(parent, return_inverse=True)[1].astype(np.intp)
+    labels: Labels = np.unique(parent, return_inverse=True)[1].astype(np.intp)
+    return labels
 
 
 def link(means: Floats, weights: Floats, held: "NDArray[np.bool_]", threshold: float, block: int = BLOCK) -> Labels:
@@ -86,8 +87,8 @@ def link(means: Floats, weights: Floats, held: "NDArray[np.bool_]", threshold: f
     labels = np.arange(len(means))
     for turn in range(_ROUNDS):
         if len(means) <= block:
-            found = average_linkage(means, weights, held, threshold)
-            return found[labels]
+            found: Labels = average_linkage(means, weights, held, threshold)[labels]
+            return found
         found = np.empty(len(means), np.intp)
         used = 0
         for part in blocks(means, block // 2, turn):

@@ -179,6 +179,7 @@ class ApiServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # a body after its headers would wait 40 ms for their acknowledgement
             server_version, sys_version = "local", ""
             timeout = 65  # an idle keep-alive connection ends
 

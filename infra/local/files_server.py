@@ -77,6 +77,7 @@ class FilesServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # a body after its headers would wait 40 ms for their acknowledgement
 
             def do_GET(self) -> None:
                 outer._answer(self)

@@ -9,7 +9,7 @@ from tests.e2e.blackbox.making import content, keywords, made, name
 WORDS = ("pour over kettle", "gooseneck kettle", "pour over kettle price", "best pour over kettle", "electric gooseneck kettle")
 
 
-def _place(owner: Api, **connection: Any) -> dict[str, str]:
+def _place(owner: Api, **connection: Any) -> dict[str, Any]:
     site = made(owner, "auth/sites/", name=name("Site"), slug=name("site"), in_article_images=0, ideas_per_cluster=1)["id"]
     made(owner, "integration/connections/", site_id=site, name="Target", **(connection or {"target": "static"}))
     return {"site_id": site, "sector_id": made(owner, "auth/sectors/", site_id=site, name="General", slug="general")["id"]}
@@ -26,7 +26,8 @@ def _until(owner: Api, run: str, *statuses: str) -> dict[str, Any]:
 
 
 def test_both_names_of_the_settings_answer_alike(owner: Api, site: str) -> None:
-    path, at = "automation/config/", {"site_id": site}
+    path = "automation/config/"
+    at: dict[str, Any] = {"site_id": site}
     assert owner.get(path, **at).data["publish_mode"] == "manual"
     answers = []
     for name_ in (path, "automation/update_config/"):
@@ -39,7 +40,7 @@ def test_both_names_of_the_settings_answer_alike(owner: Api, site: str) -> None:
 
 def test_a_run_makes_published_pages_of_keywords(owner: Api, other: Api) -> None:
     where = _place(owner)
-    at = {"site_id": where["site_id"]}
+    at: dict[str, Any] = {"site_id": where["site_id"]}
     keywords(owner, where, *WORDS)
     owner.put("automation/config/", {"publish_mode": "auto", "between_stage_delay_seconds": 0}, params=at)
     estimate = owner.get("automation/estimate/", **at).data
@@ -62,7 +63,7 @@ def test_a_run_makes_published_pages_of_keywords(owner: Api, other: Api) -> None
 
 def test_a_run_is_paused_resumed_and_cancelled(owner: Api) -> None:
     where = _place(owner)
-    at = {"site_id": where["site_id"]}
+    at: dict[str, Any] = {"site_id": where["site_id"]}
     keywords(owner, where, *WORDS)
     owner.put("automation/config/", {"between_stage_delay_seconds": 3600}, params=at)
     run = owner.post("automation/run_now/", at, status=202).data["id"]
@@ -80,7 +81,7 @@ def test_a_run_is_paused_resumed_and_cancelled(owner: Api) -> None:
 
 def test_what_failed_is_tried_again(owner: Api) -> None:
     where = _place(owner, target="wordpress", url="https://10.0.0.1", username="editor", app_password="abcd efgh")
-    at = {"site_id": where["site_id"]}
+    at: dict[str, Any] = {"site_id": where["site_id"]}
     one = content(owner, where)["id"]
     owner.post("writer/content/bulk_update/", {"ids": [one], "status": "review"})
     owner.put("automation/config/", {"publish_mode": "auto", "between_stage_delay_seconds": 0}, params=at)

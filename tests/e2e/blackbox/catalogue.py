@@ -1,5 +1,7 @@
 """Plans, industries, their sectors and seed keywords: read by all, written by developers."""
 
+from typing import Any
+
 from tests.e2e.blackbox.client import Api
 from tests.e2e.blackbox.making import crud, made, name
 
@@ -27,7 +29,7 @@ def test_seeds_are_imported_from_a_file(developer: Api, owner: Api) -> None:
     industry = made(developer, "auth/industries/", name=name("Juice"), slug=name("juice"))
     sector = made(developer, "auth/industry-sectors/", industry=industry["id"], name="Apple", slug="apple")
     text = f"industry,sector,keyword,volume\n{industry['name']},{sector['name']},apple juice,90\n"
-    sent = {"files": {"file": ("seeds.csv", text, "text/csv")}}
+    sent: dict[str, Any] = {"files": {"file": ("seeds.csv", text, "text/csv")}}
     assert developer.post("auth/seed-keywords/import_csv/", params={"dry_run": "true"}, **sent).data["created"] == 1
     assert developer.post("auth/seed-keywords/import_csv/", **sent).data["created"] == 1
     assert developer.post("auth/seed-keywords/import_csv/", **sent).data["created"] == 0

@@ -6,7 +6,6 @@ land, if they are not the defaults). Without it one is started on a free port wi
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,8 @@ import requests
 
 from tests.e2e.blackbox.client import Api, Surface
 from tests.e2e.blackbox.making import made, name
+from tests.e2e.blackbox.target import PASSWORD, Target
 from tests.e2e.served import Served
-
-PASSWORD = os.environ.get("DEMO_PASSWORD") or "Demo-pass-1!"
-
-
-@dataclass(frozen=True)
-class Target:
-    """url: the server under test. mails: the folder where its mails land, when that is known."""
-
-    url: str
-    mails: Path | None
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ def test_keywords_are_made_changed_deleted_and_restored(owner: Api, where: dict[
     change = {"volume_override": 95}
     one = crud(owner, "planner/keywords/", body, change, put={**change, "difficulty_override": 3}, verbs="put patch delete restore")
     read = owner.get(f"planner/keywords/{one}/").data
-    assert (read["keyword"], read["volume"], read["difficulty"], read["status"]) == ("flat white", 95, 3, "new")
+    assert (read["keyword"], read["volume"], read["difficulty"], read["status"]) == ("flat white", 95, 12, "new")
     owner.post("planner/keywords/", {**where, "keyword": "Flat  White", "country": "us"}, status=409)
     owner.delete(f"planner/keywords/{one}/")
     again = made(owner, "planner/keywords/", **where, keyword="flat white", country="us", volume=7)

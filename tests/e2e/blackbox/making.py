@@ -8,6 +8,7 @@ from tests.e2e.blackbox.client import Api
 
 
 def name(of: str) -> str:
+    """A name that nothing else has."""
     return f"{of}-{secrets.token_hex(4)}"
 
 
@@ -68,9 +69,12 @@ def crud(
     change: dict[str, Any],
     *,
     put: dict[str, Any] | None = None,
-    verbs: str = "list get put patch delete",
+    verbs: str = "put patch delete",
 ) -> str:
-    """Create, list, read, replace, change, delete and, where `restore` is asked for, bring back. Returns the object's id."""
+    """Create, list and read an object, and what `verbs` name of replacing, changing, deleting and restoring. Returns its id.
+
+    change: fields for PUT and PATCH. put: the body of PUT, by default that of the create with the changes.
+    """
     one = made(api, path, **body)
     mine = f"{path}{one['id']}/"
     read = api.get(mine)

@@ -3,8 +3,8 @@
 from typing import Any
 
 from tests.e2e.blackbox.client import Api
-from tests.e2e.blackbox.conftest import PASSWORD
 from tests.e2e.blackbox.making import cluster, keywords, made, name, task
+from tests.e2e.blackbox.target import PASSWORD
 
 WORDS = [f"espresso drink number {n}" for n in range(6)]
 

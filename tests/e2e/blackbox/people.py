@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.blackbox.client import Api
-from tests.e2e.blackbox.conftest import PASSWORD
 from tests.e2e.blackbox.making import cluster, content, crud, keywords, made, name, task
+from tests.e2e.blackbox.target import PASSWORD
 
 
 def _invited(owner: Api, public: Api, role: str, sites: list[str] | None = None) -> tuple[str, Api]:

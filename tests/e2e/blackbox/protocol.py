@@ -2,6 +2,7 @@
 
 import os
 import re
+from typing import Any
 
 import pytest
 import requests
@@ -36,7 +37,7 @@ def test_an_object_answers_with_and_without_its_slash(owner: Api, site: str) -> 
     assert owner.patch(f"auth/sites/{site}", {"tone": "calm"}).data["tone"] == "calm"
 
 
-def test_pages_lead_there_and_back(owner: Api, where: dict[str, str]) -> None:
+def test_pages_lead_there_and_back(owner: Api, where: dict[str, Any]) -> None:
     for number in range(5):
         made(owner, "planner/keywords/", **where, keyword=f"grinder {number}", volume=number)
     first = owner.get("planner/keywords/", **where, page_size=2, ordering="-volume")
@@ -103,7 +104,7 @@ def test_a_repeated_create_answers_the_first(owner: Api, site: str) -> None:
     owner.delete(f"auth/sectors/{first['id']}/")
 
 
-def test_a_version_that_moved_on_is_refused(owner: Api, where: dict[str, str]) -> None:
+def test_a_version_that_moved_on_is_refused(owner: Api, where: dict[str, Any]) -> None:
     one = made(owner, "planner/clusters/", **where, name=name("Cluster"))
     path = f"planner/clusters/{one['id']}/"
     seen = {"If-Match": f'"{one["version"]}"'}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.blackbox.client import Api
-from tests.e2e.blackbox.conftest import PASSWORD, Target
 from tests.e2e.blackbox.making import name
+from tests.e2e.blackbox.target import PASSWORD, Target
 
 NEW_PASSWORD = "Another-pass-2!"
 

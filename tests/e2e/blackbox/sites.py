@@ -3,7 +3,7 @@
 from tests.e2e.blackbox.client import Api
 from tests.e2e.blackbox.making import crud, made, name
 
-ALL = "list get put patch delete restore"
+ALL = "put patch delete restore"
 
 
 def test_sites_are_made_changed_deleted_and_restored(owner: Api) -> None:
