@@ -6,7 +6,7 @@ tenant's keyword made from it.
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from slugify import slugify
 
 from chalicelib.core.context import Context
@@ -17,6 +17,7 @@ from chalicelib.core.table import Item, Query
 from chalicelib.planner.keyword_identity import clean_text, keyword_id
 from chalicelib.planner.keyword_intents import INTENTS, Intent
 
+_KEYWORD_MAX = 200
 _SLUG = r"^[a-z0-9]+(?:-[a-z0-9]+)*$"
 
 
@@ -35,10 +36,23 @@ class IndustrySector(Record):
     is_active: bool = True
 
 
+class NewIndustry(BaseModel):
+    """The body of a create. slug: made of the name when it is left out."""
+
+    name: str = Field(min_length=1, max_length=120)
+    slug: str | None = Field(None, min_length=1, max_length=80, pattern=_SLUG)
+    description: str = Field("", max_length=500)
+    is_active: bool = True
+
+
+class NewIndustrySector(NewIndustry):
+    industry: str
+
+
 class SeedKeyword(Record):
     """A keyword of the catalogue; volume and difficulty are None when unknown. Its words, sector and country never change."""
 
-    keyword: str = Field(min_length=1, max_length=200)
+    keyword: str = Field(min_length=1, max_length=_KEYWORD_MAX)
     industry: str
     industry_sector: str
     country: str | None = Field(None, max_length=8, pattern=r"^[a-z]{2}$")
@@ -105,10 +119,12 @@ SEED: Entity[SeedKeyword] = Entity(
 
 
 def _slug(body: dict[str, Any]) -> str:
-    given = body.get("slug")
-    slug = given if isinstance(given, str) else slugify(str(body.get("name") or ""), max_length=80)
+    given, name = body.get("slug"), body.get("name")
+    if given is not None and not isinstance(given, str):
+        raise ValidationFailed.field("slug", "must be text.")
+    slug = slugify(name, max_length=80) if given is None and isinstance(name, str) else given
     if not slug:
-        raise ValidationFailed.field("name", "is required.")
+        raise ValidationFailed.field("name" if given is None else "slug", "is required.")
     return slug
 
 
@@ -158,8 +174,13 @@ class SeedKeywords(Service[SeedKeyword]):
 
     def new(self, fields: dict[str, Any], sector: IndustrySector) -> SeedKeyword:
         """A validated seed that is not stored yet. Raises: ValidationFailed."""
-        text = clean_text(str(fields.get("keyword") or ""))
-        country = str(fields["country"]).lower() if fields.get("country") else None
+        for name in ("keyword", "country"):
+            if fields.get(name) is not None and not isinstance(fields[name], str):
+                raise ValidationFailed.field(name, "must be text.")
+        if len(fields.get("keyword") or "") > _KEYWORD_MAX:
+            raise ValidationFailed.field("keyword", f"has at most {_KEYWORD_MAX} characters.")
+        text = clean_text(fields.get("keyword") or "")
+        country = fields["country"].lower() if fields.get("country") else None
         identity = keyword_id(text, country, sector.id)
         known = {k: v for k, v in fields.items() if k in SEED.create}
         shape = {**known, "keyword": text, "country": country, "industry": sector.industry, "industry_sector": sector.id}

@@ -8,7 +8,16 @@ from chalicelib.auth import sessions
 from chalicelib.auth.access import GRANT, SiteGrants
 from chalicelib.auth.accounts import ACCOUNT, Account, Accounts, account_summary
 from chalicelib.auth.answers import Me, SeedImportReport, SignedIn, UserAnswer
-from chalicelib.auth.catalogue import INDUSTRY, INDUSTRY_SECTOR, SEED, Industries, IndustrySectors, SeedKeywords
+from chalicelib.auth.catalogue import (
+    INDUSTRY,
+    INDUSTRY_SECTOR,
+    SEED,
+    Industries,
+    IndustrySectors,
+    NewIndustry,
+    NewIndustrySector,
+    SeedKeywords,
+)
 from chalicelib.auth.catalogue_import import import_seeds
 from chalicelib.auth.onboarding import register
 from chalicelib.auth.people import Invitation, Users
@@ -156,7 +165,7 @@ def change_me(call: Call) -> Any:
     changes = {k: getattr(body, k) for k in body.model_fields_set if k == "active_site" or getattr(body, k) is not None}
     if changes.get("active_site"):
         ctx.site(changes["active_site"])
-    ctx.repository(USER).patch(ctx.scope.user_id, changes)
+    ctx.repository(USER).patch(ctx.scope.user_id, changes, if_match=version_wanted(call))
     return _me(ctx)
 
 
@@ -192,8 +201,10 @@ resource_routes(router, "sectors", Sectors, SECTOR, write="admin")
 # -- the catalogue: shared, so not even a tenant's admin restores what an operator deleted
 _CATALOGUE = "list create get put patch delete"
 resource_routes(router, "plans", plans.Plans, plans.PLAN, write="developer", verbs=_CATALOGUE)
-resource_routes(router, "industries", Industries, INDUSTRY, write="developer", verbs=_CATALOGUE)
-resource_routes(router, "industry-sectors", IndustrySectors, INDUSTRY_SECTOR, write="developer", verbs=_CATALOGUE)
+resource_routes(router, "industries", Industries, INDUSTRY, write="developer", create_body=NewIndustry, verbs=_CATALOGUE)
+resource_routes(
+    router, "industry-sectors", IndustrySectors, INDUSTRY_SECTOR, write="developer", create_body=NewIndustrySector, verbs=_CATALOGUE
+)
 
 
 class SeedImportQuery(Body):

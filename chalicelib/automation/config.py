@@ -92,8 +92,8 @@ class Configs(Service[AutomationConfig]):
     def put(self, site_id: str, body: dict[str, Any], *, if_match: int | None = None) -> AutomationConfig:
         """Raises: ValidationFailed, NotFound, PreconditionFailed."""
         config = self.of_site(site_id)
-        if body.get("sector_id"):
-            self.ctx.sector(site_id, body["sector_id"])
+        if (sector_id := body.get("sector_id")) and isinstance(sector_id, str):  # what is no text the model refuses
+            self.ctx.sector(site_id, sector_id)
         return self.repository.patch(config.id, {k: v for k, v in body.items() if k in self.entity.patch}, if_match=if_match)
 
 

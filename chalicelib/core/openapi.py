@@ -256,7 +256,6 @@ _FORM_SCHEMA: Json = {
     "type": "object",
     "required": ["file"],
     "properties": {"file": {"type": "string", "format": "binary", "description": "The file."}},
-    "additionalProperties": {"type": "string"},
 }
 _HEADERS: Json = {
     "X-Throttle-Limit": {"description": "Requests a minute in this scope.", "schema": {"type": "integer"}},

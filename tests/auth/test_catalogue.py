@@ -63,6 +63,12 @@ def test_a_seed_is_there_once_and_comes_back_with_new_values(developer: Api) -> 
     assert (again.data["id"], again.data["volume"]) == (made.data["id"], 100)
 
 
+@pytest.mark.parametrize("field", ["keyword", "country"])
+def test_a_seeds_text_must_be_text(developer: Api, field: str) -> None:
+    body = {"industry_sector": "coffee.brewing", "keyword": "moka pot", "country": "us", field: True}
+    assert list(developer.post("auth/seed-keywords", body).body["error"]["fields"]) == [field]
+
+
 @pytest.mark.parametrize(
     "query", ["industry=none", "industry_sector=coffee.none", "intent=none", "volume_min=x", "nonsense=1", "ordering=name", "is_active=2"]
 )

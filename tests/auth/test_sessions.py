@@ -157,5 +157,11 @@ class TestMe:
         assert (foreign.status, unknown.status) == (404, 404) and foreign.body["error"] == unknown.body["error"]
         assert viewer.patch("auth/me", {"active_site": None}).data["active_site"] is None
 
+    def test_a_version_that_moved_on_is_refused(self, world: World) -> None:
+        viewer = world.api(world.a, "viewer")
+        version = viewer.patch("auth/me", {"name": "Vivi"}).data["version"]
+        assert viewer.patch("auth/me", {"name": "V"}, If_Match=f'"{version}"').status == 200
+        assert viewer.patch("auth/me", {"name": "W"}, If_Match=f'"{version}"').status == 412
+
     def test_nobody_changes_the_own_role_here(self, world: World) -> None:
         assert world.api(world.a, "viewer").patch("auth/me", {"role": "owner"}).status == 400

@@ -8,9 +8,11 @@ import pytest
 
 from chalicelib.automation import control
 from chalicelib.automation.config import AutomationConfig, config_of
-from chalicelib.automation.schedule import RECOVERIES, check_scheduled_automations, next_due
+from chalicelib.automation.schedule import RECOVERIES, check_scheduled_automations, next_due, save_config
+from chalicelib.core.errors import ValidationFailed
 from chalicelib.core.ids import parse_stamp
 from tests.automation.pipeline import FEW, World
+from tests.conftest import ContextFactory, Place
 
 
 def config(**settings: Any) -> AutomationConfig:
@@ -36,6 +38,12 @@ def config(**settings: Any) -> AutomationConfig:
 )
 def test_due_times(settings: dict[str, str], after: str, due: str) -> None:
     assert next_due(config(**settings), datetime.fromisoformat(after)) == datetime.fromisoformat(due).astimezone(UTC)
+
+
+@pytest.mark.parametrize("sector_id", [[None], {}, 7])
+def test_a_sector_that_is_no_id_is_refused(ctx: ContextFactory, place: Place, sector_id: object) -> None:
+    with pytest.raises(ValidationFailed, match="sector_id"):
+        save_config(ctx(), place.site_id, {"sector_id": sector_id})
 
 
 def test_two_ticks_start_one_run(world: World) -> None:

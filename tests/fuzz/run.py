@@ -36,7 +36,7 @@ Json = dict[str, Any]
 PHASES = ("coverage", "fuzzing", "stateful")
 REACHED_MIN = 0.9
 # What a request that fits the document may be answered with: a schema cannot say that an id must exist or a name be free.
-BUSINESS = ["2xx", "302", "400", "401", "402", "403", "404", "409", "412", "415"]
+BUSINESS = ["2xx", "302", "400", "401", "402", "403", "404", "409", "412", "413", "415"]
 # How a request that does not fit may be refused: a version that is none is 412, as one that is no longer there.
 REFUSALS = ["400", "401", "403", "404", "405", "409", "412", "413", "415"]
 _ASKING = ("ignored_auth", "object_level_authorization", "use_after_free", "ensure_resource_availability")

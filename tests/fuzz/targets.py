@@ -42,6 +42,7 @@ _IDS_OF = {  # operations whose `ids` are of another noun than their path's
 }
 _DELETED = "/{id}/restore"
 _IMAGE_FILE = ("writer/images/{id}/file", "writer/images/{id}/serve_image_file")
+_HARMLESS = ("/validate", "/map_metadata", "/taxonomy_terms", "/test_connection")  # leave an object as they find it, or nearly
 _RUN_STEPS = {"resume": ("pause",)}
 _WORDS = ("name", "keyword", "idea_title")  # of which no two objects of a place have the same
 
@@ -148,7 +149,7 @@ class Targets:
         world = self.world
         if short.endswith(_DELETED):
             found = world.deleted(noun)
-        elif method == "get" and short not in _IMAGE_FILE:
+        elif method in ("put", "patch") or (method == "get" and short not in _IMAGE_FILE) or short.endswith(_HARMLESS):
             found = world.one(noun)
         else:
             found = world.new(noun)
