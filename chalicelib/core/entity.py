@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
@@ -282,10 +282,17 @@ def normalise(text: str) -> str:
 
 def validated(model: type[M], data: dict[str, Any]) -> M:
     """The record of the data. Raises: ValidationFailed with a message for each field."""
+    for name, value in data.items():
+        if isinstance(value, bool) and (known := model.model_fields.get(name)) and not _takes_bool(known.annotation):
+            raise ValidationFailed.field(name, "must not be true or false.")  # which pydantic takes for 1 and 0
     try:
         return model.model_validate(data)
     except ValidationError as error:
         raise invalid(error) from None
+
+
+def _takes_bool(annotation: Any) -> bool:
+    return annotation in (bool, Any) or any(_takes_bool(part) for part in get_args(annotation))
 
 
 def invalid(error: ValidationError) -> ValidationFailed:

@@ -66,6 +66,7 @@ def test_read_only_fields_are_ignored_and_unknown_ones_named(client: Client, pla
         ("pages", 10_001),
         ("pages", "many"),
         ("pages", [1]),
+        ("pages", True),
         ("notes", []),
         ("notes", "text"),
         ("sequel", 5),
