@@ -17,7 +17,7 @@ from chalicelib.ai.operations import ledger_of, present
 from chalicelib.ai.prompts import SYSTEM, prompt_for
 from chalicelib.billing.credits import Ledger
 from chalicelib.billing.holds import Hold, HoldClosed
-from chalicelib.billing.plans import check, plan_prices
+from chalicelib.billing.plans import check, plan_of
 from chalicelib.billing.prices import Price, price_of
 from chalicelib.core.context import Context
 from chalicelib.core.errors import InvalidAnswer, Stale
@@ -66,8 +66,9 @@ def run(ctx: Context, function: AIFunction, item: str, *, op: str, options: Opti
         # nothing is left to do after a try that had saved a part: then this is the work's end, not a skip
         return Done({}, paid, None if paid else skip.reason)
     own_key = provider_for(ctx, "image" if function.schema is None else "text").own_key
-    check(ctx, ai_requests=1)
-    rule = price_of(function.operation, plan_prices(ctx), own_key=own_key)
+    plan = plan_of(ctx)
+    check(ctx, plan, ai_requests=1)
+    rule = price_of(function.operation, plan.price_overrides, own_key=own_key)
     hold = _reserve(ledger, function, item, key, loaded, options, rule)
     if hold.state == "settled":
         return Done(hold.result, paid + hold.used)

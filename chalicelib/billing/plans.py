@@ -198,9 +198,10 @@ def _limit_reached(plan: Plan, resource: str, used: int) -> PlanLimit:
     )
 
 
-def check(ctx: Context, **amounts: int) -> None:
-    """Ask early whether so much may be used, before work that costs something; `use` decides in the end. Raises: PlanLimit."""
-    plan, used = plan_of(ctx), used_now(ctx)
+def check(ctx: Context, plan: Plan | None = None, /, **amounts: int) -> None:
+    """Ask early whether so much may be used, before work that costs something; `use` decides in the end. plan: the account's, when
+    the caller has read it. Raises: PlanLimit."""
+    plan, used = plan or plan_of(ctx), used_now(ctx)
     for resource, amount in amounts.items():
         limit = plan.limit(resource)
         if limit is not None and used[resource] + amount > limit:
