@@ -4,32 +4,23 @@ The objects and the charge are written in one transaction, so a call is either s
 operation's key (`op`) makes it happen once: asked again, a finished operation answers with its stored result.
 """
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
-from chalicelib.ai.answers import problems
-from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Provenance, Skip
+from chalicelib.ai.asking import ask
+from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Provenance, Report, Skip
 from chalicelib.ai.operations import ledger_of, present
-from chalicelib.ai.prompts import SYSTEM, prompt_for
+from chalicelib.ai.providers import embedder, own_key
 from chalicelib.billing.credits import Ledger
 from chalicelib.billing.holds import Hold, HoldClosed
 from chalicelib.billing.plans import check, plan_of
 from chalicelib.billing.prices import Price, price_of
 from chalicelib.core.context import Context
-from chalicelib.core.errors import InvalidAnswer, Stale
-from chalicelib.core.observability import count, logger
-from chalicelib.ports import Repair, TextAnswer, TextModel, TextRequest
-from chalicelib.system.settings import provider_for
+from chalicelib.core.errors import Stale
+from chalicelib.core.observability import count
 
-REPAIRS = 1
 SAVE_TRIES = 4
 RESERVE_TRIES = 4
-LEAST_CALL_SECONDS, LONGEST_CALL_SECONDS, TOKENS_PER_SECOND = 120.0, 400.0, 70
-Report = Callable[[str, int], None]  # phase, percentage
 
 
 @dataclass(frozen=True)
@@ -57,7 +48,7 @@ def run(ctx: Context, function: AIFunction, item: str, *, op: str, options: Opti
     if before is not None and before.state == "settled":
         return Done(before.result, paid + before.used)
     report("PREP", 10)
-    embed = _embedder(ctx)
+    embed = embedder(ctx)
     try:
         loaded = function.load(ctx, item, options, embed)
     except Skip as skip:
@@ -65,10 +56,10 @@ def run(ctx: Context, function: AIFunction, item: str, *, op: str, options: Opti
             paid += ledger.void(key, f"skipped: {skip.reason}").used
         # nothing is left to do after a try that had saved a part: then this is the work's end, not a skip
         return Done({}, paid, None if paid else skip.reason)
-    own_key = provider_for(ctx, "image" if function.schema is None else "text").own_key
+    owned = own_key(ctx, function)
     plan = plan_of(ctx)
     check(ctx, plan, ai_requests=1)
-    rule = price_of(function.operation, plan.price_overrides, own_key=own_key)
+    rule = price_of(function.operation, plan.price_overrides, own_key=owned)
     hold = _reserve(ledger, function, item, key, loaded, options, rule)
     if hold.state == "settled":
         return Done(hold.result, paid + hold.used)
@@ -76,9 +67,9 @@ def run(ctx: Context, function: AIFunction, item: str, *, op: str, options: Opti
         key, _, paid = present(ledger, op)
     try:
         report("AI_CALL", 30)
-        answer, provenance = _ask(ctx, function, loaded, replace(options, extra={**options.extra, "op": key}), report)
+        answer, provenance = ask(ctx, function, loaded, replace(options, extra={**options.extra, "op": key}), report)
         report("SAVE", 80)
-        result = _save(ctx, function, item, key, options, ledger, loaded, answer, provenance, embed, own_key=own_key)
+        result = _save(ctx, function, item, key, options, ledger, loaded, answer, provenance, embed, own_key=owned)
     except Skip as skip:
         ledger.void(key, f"skipped: {skip.reason}")
         return Done({}, paid, skip.reason)
@@ -146,106 +137,3 @@ def _save(
                 raise
             loaded = function.load(ctx, item, options, embed)
     raise Stale()
-
-
-def _embedder(ctx: Context) -> Embed:
-    def embed(texts: Any) -> tuple[Any, float]:
-        model = ctx.deps.embedder(provider_for(ctx, "embedding").choice)
-        return model.embed(texts), model.threshold
-
-    return embed
-
-
-def _ask(ctx: Context, function: AIFunction, loaded: Loaded, options: Options, report: Report) -> tuple[Any, Provenance]:
-    started = time.monotonic()
-    if not loaded.ask:
-        choice = provider_for(ctx, "embedding").choice
-        return None, Provenance(function.name, choice.provider, choice.model, run_id=options.run_id, op=str(options.extra.get("op", "")))
-    if function.schema is None:
-        assert loaded.image is not None, function.name
-        drawn = ctx.deps.image(provider_for(ctx, "image").choice).draw(loaded.image)
-        took = round((time.monotonic() - started) * 1000)
-        return drawn, Provenance(
-            function.name,
-            drawn.provider,
-            drawn.model,
-            cost_usd=drawn.cost_usd,
-            duration_ms=took,
-            run_id=options.run_id,
-            op=str(options.extra.get("op", "")),
-        )
-    model = ctx.deps.text(provider_for(ctx, "text").choice)
-    answers: list[Any] = []
-    replies: list[TextAnswer] = []
-    repaired = False
-    while (facts := function.question(loaded.facts, answers)) is not None:
-        prompt, prompt_id, version = prompt_for(ctx, function.name, facts)
-        tokens = function.output_tokens(facts)
-        request = TextRequest(
-            function.name, SYSTEM, prompt, function.schema, facts, max_output_tokens=tokens, timeout_seconds=_seconds(tokens)
-        )
-        answer, came, again = _answered(function, model, request, function.schema, report)
-        answers.append(answer)
-        replies += came
-        repaired = repaired or again
-    return function.joined(answers), _provenance(function, replies, prompt_id, version, started, repaired, options)
-
-
-def _seconds(tokens: int) -> float:
-    """How long a call for so many tokens may take: what a slow model needs, as long as two calls fit into a worker's 15 minutes."""
-    return min(LONGEST_CALL_SECONDS, max(LEAST_CALL_SECONDS, tokens / TOKENS_PER_SECOND))
-
-
-def _answered(
-    function: AIFunction, model: TextModel, request: TextRequest, schema: type[BaseModel], report: Report
-) -> tuple[BaseModel, list[TextAnswer], bool]:
-    """The valid answer to one question, the replies it took, and whether it was repaired. Raises: InvalidAnswer."""
-    replies: list[TextAnswer] = []
-    for attempt in range(REPAIRS + 1):
-        try:
-            reply = model.complete(request)
-        except InvalidAnswer as error:  # refused, cut off or no JSON: the adapter may hand over what came
-            text, found = str(error.extra.get("answer", "")), [error.message]
-        else:
-            replies.append(reply)
-            text = reply.text
-            report("PARSE", 60 + 10 * attempt)
-            parsed, found = _parsed(schema, text, request.facts, check_language=model.provider != "offline")
-            if parsed is not None and not found:
-                return parsed, replies, attempt > 0
-        if attempt < REPAIRS:
-            logger().info("asking for a repair", extra={"ai_function": function.name, "problems": found[:5]})
-            request = replace(request, repair=Repair(text[:20_000], found[:20]))
-    raise InvalidAnswer(f"The model's answer for this {function.item} could not be used: {'; '.join(found)[:600]}")
-
-
-def _parsed(schema: type[BaseModel], text: str, facts: dict[str, Any], *, check_language: bool) -> tuple[BaseModel | None, list[str]]:
-    try:
-        answer = schema.model_validate_json(text)
-    except ValidationError as error:
-        return None, [
-            f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in error.errors(include_url=False, include_input=False)[:20]
-        ]
-    return answer, problems(answer, facts, check_language=check_language)
-
-
-def _provenance(
-    function: AIFunction, answers: list[TextAnswer], prompt_id: str, version: str, started: float, repaired: bool, options: Options
-) -> Provenance:
-    def total(values: list[Any]) -> Any:
-        return None if any(v is None for v in values) else sum(values)
-
-    return Provenance(
-        function.name,
-        answers[-1].provider,
-        answers[-1].model,
-        prompt_id,
-        version,
-        total([a.tokens_in for a in answers]),
-        total([a.tokens_out for a in answers]),
-        total([a.cost_usd for a in answers]),
-        round((time.monotonic() - started) * 1000),
-        repaired,
-        options.run_id,
-        str(options.extra.get("op", "")),
-    )

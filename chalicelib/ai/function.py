@@ -86,6 +86,7 @@ class Options:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+Report = Callable[[str, int], None]  # phase, percentage
 Embed = Callable[[Sequence[str]], tuple[Any, float]]  # texts -> vectors (n, d), threshold of the embedder
 OUTPUT_TOKENS = 8_000  # an answer may have at least so many; a limit that is not reached costs nothing
 
