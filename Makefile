@@ -16,7 +16,7 @@ DOTENV = $(if $(wildcard .env),$(PY) -m dotenv --file .env run --no-override --)
 # Tests never see keys or sites of yours, whatever the environment holds.
 BLIND = env $$(env | sed -n -e 's/^\(OPENAI_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(WP_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(RUNWARE_[A-Z_]*\)=.*/-u \1/p')
 
-.PHONY: help setup demo serve test fuzz check lint types architecture drift format bench package deploy bootstrap clean
+.PHONY: help setup demo serve test test-wordpress fuzz check lint types architecture drift format bench package deploy bootstrap clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ serve: $(STAMP) ## the whole stack on 127.0.0.1:$PORT, data kept in .local/ (POR
 
 test: $(STAMP) ## the whole test suite (T=tests/planner or T="-k name" for a part)
 	@$(BLIND) $(PY) -m pytest -n auto --maxprocesses 4 --dist loadscope $(T)
+
+test-wordpress: $(STAMP) ## the publisher against a real WordPress on loopback, which it installs, starts and stops (T=... for a part)
+	@$(BLIND) TEST_WORDPRESS=1 $(PY) -m pytest -n 2 --dist loadfile $(or $(T),tests/wordpress)
 
 fuzz: $(STAMP) ## schemathesis over the whole OpenAPI document for longer (EXAMPLES=30, SEED=, SECONDS_MAX=, PHASES=)
 	@$(BLIND) $(PY) -m tests.fuzz.run
