@@ -66,6 +66,18 @@ class TextModel(Protocol):
 
 
 @runtime_checkable
+class ModelList(Protocol):
+    """A text model whose server can say which models it has."""
+
+    def offered(self, timeout_seconds: float) -> dict[str, str | None]:
+        """The server's models -> the date (ISO) on which each is shut down, None when no date is announced.
+
+        Raises: UpstreamUnavailable, UpstreamRejected, InvalidAnswer (the server has no such list).
+        """
+        ...
+
+
+@runtime_checkable
 class Embedder(Protocol):
     provider: str
     model: str
@@ -108,12 +120,13 @@ class ImageModel(Protocol):
 
 @dataclass(frozen=True)
 class Term:
-    """A taxonomy term. taxonomy: `category` or `tag`."""
+    """A taxonomy term. taxonomy: `category` or `tag`. parents: names of the categories above it, the uppermost first."""
 
     name: str
     slug: str
     taxonomy: str
     external_id: str | None = None
+    parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,7 +169,8 @@ class Article:
 
 @dataclass(frozen=True)
 class RemotePost:
-    """The one remote post of a content on a target. notes: what the target did not take over (for example unregistered meta)."""
+    """The one remote post of a content on a target. notes: what the target did not take over (for example unregistered meta).
+    kind: the target's own word for what it is (`post`, `page`, `product`, `category`, `tag`), '' where there is one kind only."""
 
     external_id: str
     url: str
@@ -164,6 +178,7 @@ class RemotePost:
     terms: tuple[Term, ...] = ()
     media: dict[str, str] = field(default_factory=dict)  # our image filename -> remote id
     notes: tuple[str, ...] = ()
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -185,6 +200,18 @@ class Publisher(Protocol):
 
         Raises: UpstreamUnavailable (nothing is known about the outcome: call again), UpstreamRejected.
         """
+        ...
+
+    def withdraw(self, source_id: str, known: RemotePost) -> bool:
+        """Take the post away from readers, so that publishing again can bring it back (WordPress: into the trash). False when it was
+        gone already.
+
+        Raises: UpstreamUnavailable, UpstreamRejected.
+        """
+        ...
+
+    def refuses(self, content_type: str) -> str | None:
+        """Why the target cannot take contents of this type, for a person; None when it can. Raises: UpstreamUnavailable, UpstreamRejected."""
         ...
 
     def check(self) -> Check:
@@ -223,7 +250,9 @@ class Workflow(Protocol):
 class Files(Protocol):
     """Binary objects by key; a key begins with the tenant's id."""
 
-    def put(self, key: str, data: bytes, mime: str) -> None: ...
+    def put(self, key: str, data: bytes, mime: str, *, keep_days: int | None = None) -> None:
+        """keep_days: the store deletes it after so long, None keeps it; only 30 has a rule (infra/resources/storage.yaml)."""
+        ...
 
     def get(self, key: str) -> bytes:
         """Raises: NotFound."""

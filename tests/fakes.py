@@ -25,13 +25,16 @@ class FixedClock:
 
 
 class MemoryFiles:
-    """The file store as a dictionary: key -> (data, mime)."""
+    """The file store as a dictionary: key -> (data, mime). kept_days: of the keys that are deleted after a while."""
 
     def __init__(self) -> None:
         self.stored: dict[str, tuple[bytes, str]] = {}
+        self.kept_days: dict[str, int] = {}
 
-    def put(self, key: str, data: bytes, mime: str) -> None:
+    def put(self, key: str, data: bytes, mime: str, *, keep_days: int | None = None) -> None:
         self.stored[key] = (data, mime)
+        if keep_days is not None:
+            self.kept_days[key] = keep_days
 
     def get(self, key: str) -> bytes:
         if key not in self.stored:
@@ -222,6 +225,14 @@ class RememberingPublisher:
             raise self.failures.pop(0)
         self.posts[article.source_id] = article
         return ports.RemotePost(f"post-{article.source_id}", f"https://site.test/{article.slug}", article.status, article.terms)
+
+    def withdraw(self, source_id: str, known: ports.RemotePost) -> bool:
+        if self.failures:
+            raise self.failures.pop(0)
+        return self.posts.pop(source_id, None) is not None
+
+    def refuses(self, content_type: str) -> str | None:
+        return "The site has no shop." if content_type == "product" else None
 
     def check(self) -> ports.Check:
         return ports.Check(True, "It answers.")

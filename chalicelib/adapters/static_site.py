@@ -20,6 +20,7 @@ from chalicelib.ports import Article, ArticleImage, Check, Clock, RemotePost
 REBUILDS = 20
 EXCERPT_CHARACTERS = 180
 SLUG_CHARACTERS = 80
+WITHDRAWN = "withdrawn"  # of an entry whose page is deleted
 
 
 class StaticSitePublisher:
@@ -107,6 +108,22 @@ class StaticSitePublisher:
             notes=tuple(_notes(article, directory, slug, body.dropped, unused, now)),
         )
 
+    def withdraw(self, source_id: str, known: RemotePost) -> bool:
+        """Delete the page and its images and take it out of index, sitemap and feed; its folder stays reserved for it."""
+        _, entries = self._manifest.load()
+        old = entries.get(source_id)
+        if old is None or not old.files:
+            return False
+        stale = tuple(sorted({*old.files, *old.stale}))
+        entry = self._manifest.put(replace(old, status=WITHDRAWN, files=(), image="", stale=stale))
+        self._rebuild(self._clock.now())
+        self._remove_stale(entry)
+        return True
+
+    def refuses(self, content_type: str) -> str | None:
+        """Nothing: pages, products and descriptions of terms are pages here."""
+        return None
+
     def _placed(self, own: Entry, slug: str, entries: dict[str, Entry]) -> Entry:
         """The entry with a folder nobody else has: its present one, or a claimed new one.
 
@@ -161,7 +178,7 @@ def _folders_of_others(own: Entry, entries: Iterable[Entry]) -> set[str]:
 
 
 def _is_listed(entry: Entry, now: datetime) -> bool:
-    return bool(entry.directory) and entry.status != "draft" and datetime.fromisoformat(entry.published_at) <= now
+    return bool(entry.directory) and entry.status not in ("draft", WITHDRAWN) and datetime.fromisoformat(entry.published_at) <= now
 
 
 def _iso(when: datetime | None) -> str:

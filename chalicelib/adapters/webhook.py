@@ -113,6 +113,16 @@ class WebhookPublisher:
             notes=tuple([*notes, *reply.notes]),
         )
 
+    def withdraw(self, source_id: str, known: RemotePost) -> bool:
+        """Tell the receiver that the article is to be kept from readers. Raises: UpstreamUnavailable, UpstreamRejected."""
+        gone = {"id": source_id, "external_id": known.external_id, "url": known.url}
+        self._deliver("article.withdrawn", f"{quote(source_id, safe='')}-withdrawn", self._clock.now(), {"article": gone})
+        return True  # whether it had the article is the receiver's own business
+
+    def refuses(self, content_type: str) -> str | None:
+        """Nothing: the receiver is told the type."""
+        return None
+
     def _deliver(self, event: str, key: str, now: datetime, more: dict[str, Any]) -> _Reply:
         """POST one delivery. Raises: UpstreamUnavailable, UpstreamRejected."""
         delivery = {"event": event, "id": key, "delivered_at": _iso(now), **more}

@@ -50,16 +50,30 @@ class WordPressAnswer:
 class WordPressClient:
     """One site and one user.
 
+    bridge_key: the companion plugin's key, used instead of user name and password when it is given; it also passes servers that drop the
+    Authorization header.
     url: the site's address as its owner types it. `?rest_route=` is used throughout: `/wp-json/` works only with pretty permalinks.
     http: sends requests; it must not follow redirects (a redirected POST becomes a GET that creates nothing and answers 200).
     """
 
-    def __init__(self, url: str, username: str, app_password: str, http: Transport, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        username: str,
+        app_password: str,
+        http: Transport,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        *,
+        bridge_key: str = "",
+    ) -> None:
         self._url = OWN_PATHS.sub("", url.strip().split("#")[0].split("?")[0]).rstrip("/") + "/"
         self._host = urlsplit(url).hostname or url
         # UTF-8 bytes: user names outside Latin-1 exist.
         token = base64.b64encode(f"{username}:{app_password}".encode()).decode("ascii")
-        self._headers = {"Authorization": f"Basic {token}", "Accept": "application/json"}
+        login = {"X-IGNY8-Key": bridge_key} if bridge_key else {"Authorization": f"Basic {token}"}
+        # X-IGNY8-Client: our plugin does not report back what we do ourselves.
+        self._headers = {**login, "Accept": "application/json", "X-IGNY8-Client": "igny8"}
+        self._login = "key of the IGNY8 Bridge plugin" if bridge_key else "user name and application password"
         self._http, self._timeout_seconds = http, timeout_seconds
 
     def call(
@@ -112,10 +126,13 @@ class WordPressClient:
         if status >= 500:
             return UpstreamUnavailable(f"{host} failed ({status}).{said}")
         if status == 401:
-            return UpstreamRejected(
-                f"{host} does not accept the user name and application password. Make a new application password in the user's profile, "
-                f"and check that no plugin turns them off and that the server passes the Authorization header on.{said}"
+            mend = (
+                "Make a new one under Settings, IGNY8 Bridge."
+                if "key" in self._login
+                else "Make a new application password in the user's profile, and check that no plugin turns them off and that the server "
+                "passes the Authorization header on."
             )
+            return UpstreamRejected(f"{host} does not accept the {self._login}. {mend}{said}")
         if status == 403:
             if not result.code:
                 return UpstreamRejected(f"{host} forbids access (403), not WordPress itself: a firewall or security plugin is in the way.")

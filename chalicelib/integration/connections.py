@@ -20,7 +20,7 @@ SIGNING_SECRET_MIN_CHARACTERS = 16
 
 class Connection(SiteRecord):
     """url: the WordPress site's address or the webhook's; base_url: public address of a static site; *_sealed: secrets, never answered
-    (api_key: the key that a webhook's deliveries are signed with)."""
+    (api_key: the key that a webhook's deliveries are signed with, or the companion plugin's key of a WordPress site)."""
 
     name: str = Field(min_length=1, max_length=120)
     target: Target
@@ -109,9 +109,10 @@ class Connections(Service[Connection]):
                     "api_key", f"needs at least {SIGNING_SECRET_MIN_CHARACTERS} characters: it signs the deliveries."
                 )
         if record.target == "wordpress":
-            for name, value in (("url", record.url), ("username", record.username), ("app_password", record.app_password_sealed)):
+            login = (("username", record.username), ("app_password", record.app_password_sealed)) if not record.api_key_sealed else ()
+            for name, value in (("url", record.url), *login):
                 if not value:
-                    raise ValidationFailed.field(name, "is required for WordPress.")
+                    raise ValidationFailed.field(name, "is required for WordPress, unless api_key has the IGNY8 Bridge plugin's key.")
         if record.url.startswith("http://") and not self.ctx.deps.config.is_local:
             raise ValidationFailed.field("url", "must begin with https://.")
 

@@ -4,12 +4,14 @@ from typing import Any
 
 from chalicelib.core.bulk import each
 from chalicelib.core.context import Context
-from chalicelib.core.errors import AlreadyPublished, AppError, Conflict
-from chalicelib.integration.connections import Connections
-from chalicelib.integration.publishing import NoTarget, article_of, fingerprint, give_up, publish, record_key
+from chalicelib.core.errors import AlreadyPublished, AppError, Conflict, ValidationFailed
+from chalicelib.integration.connections import Connections, publisher_of
+from chalicelib.integration.publishing import NoTarget, article_of, fingerprint, give_up, publish, record_key, withdraw
 from chalicelib.system import progress
 from chalicelib.writer.content import CONTENT, Content
 from chalicelib.writer.editing import Editor
+
+ASKED_TYPES = frozenset({"product"})  # of content that not every target takes, so that it is asked before anything is queued
 
 
 def request(ctx: Context, content_id: str, *, optimistic: bool = False) -> dict[str, Any]:
@@ -29,12 +31,16 @@ def request_many(ctx: Context, ids: list[str]) -> dict[str, Any]:
 
 
 def need_publishable(ctx: Context, content: Content) -> None:
-    """Raises: NoTarget, AlreadyPublished, Conflict."""
+    """Raises: NoTarget, AlreadyPublished, Conflict, ValidationFailed (the target takes no such content), UpstreamUnavailable."""
     if not content.revision:
         raise Conflict("This content has no text yet.")
     connection = Connections(ctx).active(content.site_id)
     if connection is None:
         raise NoTarget()
+    if content.content_type in ASKED_TYPES:
+        reason = publisher_of(ctx, connection, "").refuses(content.content_type)
+        if reason:
+            raise ValidationFailed.field("content_type", reason)
     if content.status != "published":
         return
     record = ctx.deps.table.get(record_key(ctx, content, connection))
@@ -96,11 +102,18 @@ def _told(ctx: Context, body: dict[str, Any], line: dict[str, Any]) -> None:
         progress.close(ctx, task_id, "succeeded", said, result=result)
 
 
-def unpublish(ctx: Context, content_id: str) -> Content:
-    """Take a content back to draft. The post stays online, and the publish record keeps its id, so that publishing again finds it.
+def unpublish(ctx: Context, content_id: str, *, delete_remote: bool = False) -> Content:
+    """Take a content back to draft. The publish record keeps the remote post's id, so that publishing again finds the same post.
 
-    Raises: NotFound, Conflict.
+    delete_remote: the post is taken away from readers first (WordPress: into the trash); otherwise it stays online.
+
+    Raises: NotFound, Conflict; with delete_remote also PublishBusy, UpstreamUnavailable, UpstreamRejected: then nothing has changed here.
     """
+    if delete_remote:
+        content = ctx.repository(CONTENT).get(content_id)
+        connection = Connections(ctx).active(content.site_id)
+        if content.status == "published" and connection is not None:
+            withdraw(ctx, content, connection)
     cleared: dict[str, Any] = dict.fromkeys(("external_id", "external_url", "external_type", "sync_reason", "published_at"))
     cleared |= {"external_metadata": {}, "status": "draft", "sync_status": "none", "held": True, "optimistic": False, "approved": False}
 

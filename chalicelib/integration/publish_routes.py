@@ -76,12 +76,27 @@ def bulk_publish(call: Call) -> Any:
     return publish_requests.request_many(call.ctx, call.body.ids)
 
 
-@router.post("content/{id}/unpublish", summary="Take a content back to draft", answer=UnpublishedContent, errors=(NotFound, Conflict))
+class UnpublishQuery(BaseModel):
+    """delete_remote: take the post away from readers too (WordPress: into the trash), not only here."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    delete_remote: bool = False
+
+
+@router.post(
+    "content/{id}/unpublish",
+    summary="Take a content back to draft",
+    query=UnpublishQuery,
+    answer=UnpublishedContent,
+    errors=(NotFound, Conflict),
+)
 def unpublish(call: Call) -> Answer:
-    """The post stays online at its target; publishing again updates that post."""
-    content = publish_requests.unpublish(call.ctx, call.id)
+    """Without `delete_remote` the post stays online at its target. In any case publishing again uses that same post."""
+    content = publish_requests.unpublish(call.ctx, call.id, delete_remote=call.query.delete_remote)
     data = {**Contents(call.ctx).present([content])[0], "html": body_html(call.ctx, content)}
-    return Answer(data, message="It is a draft again here. The post stays online at its target; delete it there if it should go.")
+    stays = "The post was taken away there." if call.query.delete_remote else "The post stays online at its target."
+    return Answer(data, message=f"It is a draft again here. {stays}")
 
 
 @router.get("content/{id}/wordpress_status", summary="The remote post of a content", answer=RemotePost, errors=(NotFound,))

@@ -110,7 +110,9 @@ def _release(ctx: Context, key: Key, owner: str) -> None:
 def _known(record: Item) -> RemotePost | None:
     if "external_id" not in record:
         return None
-    return RemotePost(record["external_id"], record.get("url", ""), record.get("status", ""), media=record.get("media", {}))
+    return RemotePost(
+        record["external_id"], record.get("url", ""), record.get("status", ""), media=record.get("media", {}), kind=record.get("kind", "")
+    )
 
 
 def _remember(ctx: Context, key: Key, owner: str, post: RemotePost, version: str) -> None:
@@ -118,7 +120,7 @@ def _remember(ctx: Context, key: Key, owner: str, post: RemotePost, version: str
     ctx.deps.table.write(
         update(
             key,
-            "SET external_id = :id, #u = :url, #s = :status, media = :media, #h = :hash, remembered_at = :at "
+            "SET external_id = :id, #u = :url, #s = :status, media = :media, kind = :kind, #h = :hash, remembered_at = :at "
             "REMOVE lease_owner, lease_until",
             "lease_owner = :owner",
             names={"#u": "url", "#s": "status", "#h": "hash"},
@@ -126,11 +128,35 @@ def _remember(ctx: Context, key: Key, owner: str, post: RemotePost, version: str
             url=post.url,
             status=post.status,
             media=post.media,
+            kind=post.kind,
             hash=version,
             at=stamp(ctx.deps.clock.now()),
             owner=owner,
         )
     )
+
+
+def withdraw(ctx: Context, content: Content, connection: Connection) -> bool:
+    """Take the content's remote post away from readers, under its lease, and forget what was published there last. The record keeps
+    the post's id. False when there is no such post.
+
+    Raises: PublishBusy, UpstreamUnavailable, UpstreamRejected.
+    """
+    key, owner = record_key(ctx, content, connection), random_id(16)
+    known = _known(_lease(ctx, key, owner))
+    try:
+        if known is None:
+            return False
+        site = get_site(ctx, content.site_id)
+        gone = publisher_of(ctx, connection, site.name).withdraw(content.id, known)
+        ctx.deps.table.write(
+            update(
+                key, "SET #s = :trash REMOVE #h", "lease_owner = :owner", names={"#s": "status", "#h": "hash"}, trash="trash", owner=owner
+            )
+        )
+        return gone
+    finally:
+        _release(ctx, key, owner)
 
 
 def _mark(ctx: Context, content_id: str, **changes: Any) -> Content:

@@ -14,8 +14,8 @@ START_SECONDS = 300  # the first start downloads WordPress; later ones take 2-4 
 
 @dataclass
 class WordPressSite:
-    """url: http://127.0.0.1:<port>. accounts: role -> (user name, application password). bridge_key: of the companion plugin, '' without it.
-    version: WordPress's."""
+    """url: http://127.0.0.1:<port>. accounts: role -> (user name, application password). bridge_key: of the companion plugin, ''
+    without it. version: WordPress's."""
 
     dir: Path
     port: int

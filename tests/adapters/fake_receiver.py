@@ -41,8 +41,12 @@ class FakeReceiver:
             return json_reply({"error": "wrong signature"}, 401)
         delivery = asked.json()
         assert asked.headers["idempotency-key"] == delivery["id"]
-        answer = self._names["receive"](delivery, self.kept, self._store)
+        answer = self._names["receive"](delivery, self.kept, self._store, self._hide)
         return json_reply(answer) if answer else Reply(204)
+
+    def _hide(self, own: str) -> None:
+        if own in self.articles:
+            self.articles[own]["status"] = "withdrawn"
 
     def _store(self, article: dict[str, Any]) -> dict[str, Any]:
         self.stored += 1

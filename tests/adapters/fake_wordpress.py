@@ -26,6 +26,8 @@ class FakeWordPress:
         self.rights = set(ALL_RIGHTS)
         self.registered_meta = {"publisher_source_id", "_yoast_wpseo_title", "_yoast_wpseo_metadesc", "_yoast_wpseo_focuskw"}
         self.user, self.password = "admin", "abcd efgh ijkl"
+        self.users: list[dict[str, Any]] = [{"id": 1, "name": "Admin"}]
+        self.plugin, self.shop = True, False
         self.application_passwords = True
         self.before: Callable[[Asked], Reply | None] = lambda asked: None
         self.after: Callable[[Asked, Reply], Reply] = lambda asked, reply: reply
@@ -49,8 +51,16 @@ class FakeWordPress:
         if route == "/wp/v2/users/me":
             return json_reply({"name": "Admin", "roles": ["administrator"], "capabilities": dict.fromkeys(sorted(self.rights), True)})
         if found := re.fullmatch(r"/wp/v2/types/(\w+)", route):
-            return _error(404, "rest_type_invalid", f"Invalid post type {found[1]}.")
-        if found := re.fullmatch(r"/wp/v2/(posts|pages|media|categories|tags)(?:/(\d+))?", route):
+            return json_reply({"rest_base": "product"}) if self.shop else _error(404, "rest_type_invalid", f"Invalid post type {found[1]}.")
+        if route == "/igny8/v1/posts":
+            if not self.plugin:
+                return _error(404, "rest_no_route", "No route was found matching the URL and request method.")
+            source = asked.query["source_id"]
+            mine = [p for p in self.posts.values() if p["meta"].get("publisher_source_id") == source]
+            return json_reply([{"id": p["id"], "source_id": source, "status": p["status"]} for p in mine])
+        if route == "/wp/v2/users":
+            return json_reply([u for u in self.users if asked.query["search"].casefold() in u["name"].casefold()])
+        if found := re.fullmatch(r"/wp/v2/(posts|pages|product|media|categories|tags)(?:/(\d+))?", route):
             kind = "media" if found[1] == "media" else "terms" if found[1] in ("categories", "tags") else "posts"
             reply: Reply = getattr(self, f"_{kind}_{asked.method.lower()}")(asked, found[1], int(found[2]) if found[2] else None)
             return reply
@@ -81,7 +91,13 @@ class FakeWordPress:
             if term["taxonomy"] == taxonomy and (term["slug"] == slug or html.unescape(term["name"]).casefold() == sent["name"].casefold()):
                 return _error(400, "term_exists", "A term with the name provided already exists.", term_id=term["id"])
         number = self._new()
-        named = {"name": html.escape(sent["name"]), "slug": slug, "description": "", "link": f"{self.url}/{taxonomy}/{slug}/"}
+        named = {
+            "name": html.escape(sent["name"]),
+            "slug": slug,
+            "description": "",
+            "parent": sent.get("parent", 0),
+            "link": f"{self.url}/{taxonomy}/{slug}/",
+        }
         self.terms[number] = {"id": number, "taxonomy": taxonomy, **named}
         return json_reply(self.terms[number], 201)
 
@@ -111,18 +127,19 @@ class FakeWordPress:
             post = self.posts.get(number)
             return json_reply(post) if post else _error(404, "rest_post_invalid_id", "Invalid post ID.")
         found = [p for p in self.posts.values() if p["kind"] == kind]
-        trash = asked.query.get("status") == "trash"
-        found = [p for p in found if (p["status"] == "trash") == trash]
+        found = [p for p in found if p["status"] in asked.query.get("status", "publish").split(",")]
+        if search := asked.query.get("search"):
+            found = [p for p in found if search in p["content"]["raw"]]
         if slug := asked.query.get("slug"):
             found = [p for p in found if p["slug"] in slug.split(",")]
-        if (source := asked.query.get("publisher_source_id")) and "publisher_source_id" in self.registered_meta:
-            found = [p for p in found if p["meta"].get("publisher_source_id") == source]
         return json_reply(sorted(found, key=lambda p: p["id"], reverse=True))
 
     def _posts_post(self, asked: Asked, kind: str, number: int | None) -> Reply:
         sent = asked.json()
         if sent.get("status") == "publish" and "publish_posts" not in self.rights:
             return _error(403, "rest_cannot_publish", "Sorry, you are not allowed to publish posts in this post type.")
+        if sent.get("author", 1) != 1 and "edit_others_posts" not in self.rights:
+            return _error(403, "rest_cannot_edit_others", "Sorry, you are not allowed to create posts as this user.")
         status = 200
         if number is None:
             number, status = self._new(), 201
@@ -135,7 +152,7 @@ class FakeWordPress:
             if name in sent:
                 raw = sent[name] if "unfiltered_html" in self.rights else re.sub(r"<iframe.*?</iframe>", "", sent[name])
                 post[name] = {"raw": raw, "rendered": raw}
-        for name in ("status", "slug", "categories", "tags", "featured_media", "date_gmt"):
+        for name in ("status", "slug", "categories", "tags", "featured_media", "date_gmt", "author"):
             if name in sent:
                 post[name] = sent[name]
         for name in ("categories", "tags"):  # unknown ids are dropped without a word
@@ -152,6 +169,10 @@ class FakeWordPress:
 
     def _posts_delete(self, asked: Asked, kind: str, number: int | None) -> Reply:
         assert number is not None
+        if number not in self.posts:
+            return _error(404, "rest_post_invalid_id", "Invalid post ID.")
+        if self.posts[number]["status"] == "trash":
+            return _error(410, "rest_already_trashed", "The post has already been deleted.")
         self.trash(number)
         return json_reply(self.posts[number])
 

@@ -1,5 +1,6 @@
 """What the WordPress publisher does when the site, the network or the user's rights are not as they should be."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -71,7 +72,7 @@ def on(method: str, route: str, reply: Reply) -> Callable[[Asked], Reply | None]
 def test_sends_what_wordpress_needs(site: Site) -> None:
     site.publish(article())
     for asked in site.server.asked:
-        assert asked.path == "/" and asked.query["rest_route"].startswith("/wp/v2/"), "works with plain permalinks too"
+        assert asked.path == "/" and asked.query["rest_route"].startswith(("/wp/v2/", "/igny8/v1/")), "works with plain permalinks too"
         assert asked.headers["accept"] == "application/json" and asked.headers["authorization"].startswith("Basic ")
 
 
@@ -88,6 +89,7 @@ def test_a_reply_that_is_lost_after_the_create_leaves_one_post(site: Site, fault
     with pytest.raises(UpstreamUnavailable):
         site.publisher(timeout_seconds=0.5).publish(article(), None)
     site.wordpress.after = lambda asked, reply: reply
+    site.wordpress.plugin = False
     site.wordpress.registered_meta.clear()  # no companion plugin: the post is known by what is in it
     post = site.publish(article())
     assert len(site.wordpress.posts) == 1 and len(site.wordpress.media) == 1 and post.status == "publish"
@@ -278,10 +280,15 @@ def test_scheduling(site: Site) -> None:
 def test_pages_products_and_terms(site: Site) -> None:
     page = site.publish(article(content_type="page"))
     assert site.wordpress.posts[int(page.external_id)]["kind"] == "pages" and page.terms == ()
+    assert "WooCommerce" in (site.publisher().refuses("product") or "") and site.publisher().refuses("page") is None
+    with pytest.raises(UpstreamRejected, match="no shop"):
+        site.publish(article(content_type="product", source_id="p"))
+    site.wordpress.shop = True
     product = site.publish(article(content_type="product", source_id="p"))
-    assert any("no content type 'product'" in note for note in product.notes)
+    assert site.wordpress.posts[int(product.external_id)]["kind"] == "product" and site.publisher().refuses("product") is None
     term = site.publish(article(content_type="taxonomy"))
     assert site.wordpress.terms[int(term.external_id)]["description"].startswith("<p>Fit.</p>") and len(site.wordpress.posts) == 2
+    assert (page.kind, product.kind, term.kind) == ("page", "product", "category")
     assert site.publish(article(content_type="taxonomy"), term).external_id == term.external_id
 
 
@@ -320,3 +327,64 @@ def test_an_address_inside_is_refused_unless_the_local_stage_says_so() -> None:
                 WordPressPublisher(url, "admin", "x").publish(article(), None)
             assert not WordPressPublisher(url, "admin", "x").check().ok
         assert server.asked == []
+
+
+def test_without_the_plugin_a_post_is_found_by_its_mark_when_its_slug_has_changed(site: Site) -> None:
+    site.wordpress.plugin = False
+    site.wordpress.registered_meta.clear()
+    post = site.publish(article())
+    again = site.publish(article(slug="other", title="Other"))
+    assert again.external_id == post.external_id and again.url.endswith("/other/") and len(site.wordpress.posts) == 1
+
+
+def test_taken_away_it_lies_in_the_trash_and_comes_back_with_the_next_publish(site: Site) -> None:
+    post = site.publish(article())
+    assert site.publisher().withdraw("t1-c--7", post) is True
+    assert site.wordpress.posts[int(post.external_id)]["status"] == "trash"
+    assert site.publisher().withdraw("t1-c--7", post) is False, "it was there already"
+    site.wordpress.posts.clear()
+    assert site.publisher().withdraw("t1-c--7", post) is False, "gone"
+    term = site.publish(article(content_type="taxonomy"))
+    assert site.publisher().withdraw("t1-c--7", term) is True
+    assert site.wordpress.terms[int(term.external_id)]["description"] == ""
+
+
+def test_a_category_stands_below_its_parents_which_are_made_once(site: Site) -> None:
+    nested = article(terms=(Term("Grinders", "", "category", parents=("Guides", "Coffee")),))
+    post = site.publish(nested)
+    site.publish(replace(nested, title="Again"), post)
+    by_id = {t["id"]: t for t in site.wordpress.terms.values()}
+    assert sorted(t["name"] for t in by_id.values()) == ["Coffee", "Grinders", "Guides"]
+    leaf = by_id[int(post.terms[0].external_id or 0)]
+    assert [leaf["name"], by_id[leaf["parent"]]["name"], by_id[by_id[leaf["parent"]]["parent"]]["name"]] == ["Grinders", "Coffee", "Guides"]
+
+
+def test_the_author_is_the_user_of_that_name_if_there_is_one_and_it_is_allowed(site: Site) -> None:
+    site.wordpress.users.append({"id": 9, "name": "Ada Koch"})
+    refused = site.publish(article(author="ada koch"))
+    assert any("in the name of ada koch" in note for note in refused.notes) and len(site.wordpress.posts) == 1
+    site.wordpress.rights.add("edit_others_posts")
+    named = site.publish(article(author="Ada Koch"), refused)
+    assert site.wordpress.posts[int(named.external_id)]["author"] == 9 and not named.notes[1:]
+    unknown = site.publish(article(author="Nobody"), refused)
+    assert any("no user named Nobody" in note for note in unknown.notes)
+
+
+def test_structured_data_is_stored_where_the_plugin_has_a_field_for_it_and_written_once(site: Site) -> None:
+    data = {"@type": "Article", "headline": "5 < 6 \u00e9"}
+    assert any("structured data" in note for note in site.publish(article(json_ld=data)).notes)
+    site.wordpress.registered_meta.add("igny8_json_ld")
+    site.wordpress.posts.clear()
+    post = site.publish(article(json_ld=data))
+    meta = site.wordpress.posts[int(post.external_id)]["meta"]
+    assert json.loads(meta["igny8_json_ld"]) == data
+    meta["igny8_json_ld"] = json.dumps(data)  # as the plugin writes it
+    before = len(site.writes())
+    site.publish(article(json_ld=data), post)
+    assert [w.query["rest_route"] for w in site.writes()[before:]] == [f"/wp/v2/posts/{post.external_id}"], "no second call for the meta"
+
+
+def test_the_plugins_key_takes_the_place_of_the_password(site: Site) -> None:
+    with pytest.raises(UpstreamRejected, match="key of the IGNY8 Bridge"):
+        WordPressPublisher(site.server.url, "", "", SafeHttp(allow_loopback=True), bridge_key="igny8_x").publish(article(), None)
+    assert all(a.headers["x-igny8-key"] == "igny8_x" and "authorization" not in a.headers for a in site.server.asked)

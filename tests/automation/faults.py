@@ -165,6 +165,13 @@ class ScriptedSite:
         self.script.next("publish.after", article.source_id, article)
         return ports.RemotePost(self.posts[article.source_id], f"https://site.test/{article.slug}", article.status, article.terms)
 
+    def withdraw(self, source_id: str, known: ports.RemotePost) -> bool:
+        self.script.next("withdraw", source_id, known)
+        return self.posts.pop(source_id, None) is not None
+
+    def refuses(self, content_type: str) -> str | None:
+        return "The site has no shop." if content_type == "product" else None
+
     def check(self) -> ports.Check:
         return ports.Check(True, "It answers.")
 

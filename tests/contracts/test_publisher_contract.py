@@ -237,3 +237,16 @@ def test_a_redrawn_image_replaces_the_old_one(site: Site) -> None:
     second = site.publisher.publish(article(images=(article().images[0], redrawn)), first)
     found = re.search(r'<img src="([^"]+)" alt="A wet trail"', site.page(second))
     assert found and site.image(second, found[1]) == RED + b"2"
+
+
+def test_withdrawn_it_is_kept_from_readers_and_comes_back_at_its_place(site: Site) -> None:
+    post = site.publisher.publish(article(), None)
+    assert site.publisher.withdraw("c-1", post) is True
+    assert not site.listed(post)
+    back = site.publisher.publish(article(), post)
+    assert site.listed(back) and (back.external_id, back.url) == (post.external_id, post.url)
+    assert "Größe" in site.page(back)
+
+
+def test_every_target_takes_posts_pages_and_terms(site: Site) -> None:
+    assert [site.publisher.refuses(t) for t in ("post", "page", "taxonomy")] == [None, None, None]

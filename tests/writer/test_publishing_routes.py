@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib import ports
 from chalicelib.core.context import Context
-from chalicelib.core.errors import UpstreamRejected
+from chalicelib.core.errors import UpstreamRejected, UpstreamUnavailable
 from chalicelib.integration.publishing import LEASE_SECONDS, PublishBusy, publish
 from tests.fakes import RememberingPublisher
 from tests.writer.conftest import Desk
@@ -126,3 +126,23 @@ def test_several_are_published_by_one_task(desk: Desk, publisher: RememberingPub
     assert (done["result"]["succeeded"], [f["id"] for f in done["result"]["failed"]]) == (ids[1:], ids[:1])
     assert desk.api.post("writer/content/bulk_publish", {"ids": [f"x{n}" for n in range(11)]}).status == 400
     assert desk.api.post("writer/content/bulk_publish", {"ids": ["nothing"]}).data["task_id"] is None
+
+
+def test_taking_back_can_take_the_remote_post_away_too_or_changes_nothing(desk: Desk, publisher: RememberingPublisher) -> None:
+    content = desk.connected().content()["id"]
+    path = f"writer/content/{content}"
+    desk.api.finished(desk.api.post(f"{path}/publish"))
+    publisher.failures = [UpstreamUnavailable("The site is down.")]
+    assert desk.api.post(f"{path}/unpublish?delete_remote=true").status == 503
+    assert (desk.api.get(path).data["status"], list(publisher.posts)) == ("published", [content])
+    gone = desk.api.post(f"{path}/unpublish?delete_remote=true")
+    assert (gone.data["status"], publisher.posts) == ("draft", {}) and "taken away" in gone.body["message"]
+    assert desk.api.get(f"{path}/wordpress_status").data["remote_status"] == "trash"
+    assert desk.api.finished(desk.api.post(f"{path}/publish"))["state"] == "succeeded" and list(publisher.posts) == [content]
+
+
+def test_what_the_target_cannot_take_is_refused_before_it_is_queued(desk: Desk) -> None:
+    content = desk.connected().content(content_type="product")["id"]
+    reply = desk.api.post(f"writer/content/{content}/publish")
+    assert (reply.status, list(reply.error["fields"])) == (400, ["content_type"]) and "no shop" in reply.error["message"]
+    assert desk.api.get(f"writer/content/{content}").data["sync_status"] == "none"
