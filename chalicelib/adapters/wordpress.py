@@ -10,6 +10,7 @@ from chalicelib.adapters.wordpress_client import TIMEOUT_SECONDS, WordPressClien
 from chalicelib.adapters.wordpress_fields import differences, meta_changes, post_fields
 from chalicelib.adapters.wordpress_media import StoredImage, WordPressMedia
 from chalicelib.adapters.wordpress_posts import WordPressPosts, numbered, wordpress_slug
+from chalicelib.adapters.wordpress_reader import WordPressReader
 from chalicelib.adapters.wordpress_terms import ROUTES, WordPressTerms
 from chalicelib.core.errors import UpstreamRejected
 from chalicelib.ports import Article, Check, RemotePost, Term
@@ -27,7 +28,8 @@ NO_SHOP = "The site has no shop: its REST API knows no products. Activate WooCom
 
 
 class WordPressPublisher:
-    """`ports.Publisher` on the REST API of WordPress 5.6 or newer, with an application password or our companion plugin's key.
+    """`ports.Publisher` and `ports.RemoteSite` on the REST API of WordPress 5.6 or newer, with an application password or our companion
+    plugin's key.
 
     url: the site's address. http: `SafeHttp()` unless given; the local stage gives one that allows loopback.
 
@@ -51,6 +53,9 @@ class WordPressPublisher:
         self._media, self._terms = WordPressMedia(self._client), WordPressTerms(self._client)
         self._posts, self._source_meta = WordPressPosts(self._client, source_meta), source_meta
         self._authors: dict[str, int | None] = {}
+        # `ports.RemoteSite`
+        reader = WordPressReader(self._client, source_meta)
+        self.states, self.articles, self.terms, self.report_to = reader.states, reader.articles, reader.terms, reader.report_to
 
     def check(self) -> Check:
         """Look at the site's index and at the user's rights. Raises: UpstreamUnavailable."""
