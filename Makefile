@@ -16,7 +16,7 @@ DOTENV = $(if $(wildcard .env),$(PY) -m dotenv --file .env run --no-override --)
 # Tests never see keys or sites of yours, whatever the environment holds.
 BLIND = env $$(env | sed -n -e 's/^\(OPENAI_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(WP_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(RUNWARE_[A-Z_]*\)=.*/-u \1/p')
 
-.PHONY: help setup demo serve test test-wordpress fuzz check lint types architecture drift format bench package deploy bootstrap clean
+.PHONY: help setup demo serve test test-wordpress fuzz faults check lint types architecture drift format bench package deploy bootstrap clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ test-wordpress: $(STAMP) ## the publisher against a real WordPress on loopback, 
 
 fuzz: $(STAMP) ## schemathesis over the whole OpenAPI document for longer (EXAMPLES=30, SEED=, SECONDS_MAX=, PHASES=)
 	@$(BLIND) $(PY) -m tests.fuzz.run
+
+faults: $(STAMP) ## the fault matrix of the AI providers: outcome, calls, credits and state of each fault, as a table
+	@$(BLIND) $(PY) -m tests.ai.faults
 
 check: lint types architecture drift package ## ruff, mypy, architecture, drift, package, cfn-lint, state machine
 	@$(VENV)/bin/cfn-lint $(OUT)/sam.json

@@ -12,6 +12,7 @@ from chalicelib.adapters.s3_files import S3Files
 from chalicelib.adapters.sqs_jobs import SqsJobs
 from chalicelib.adapters.step_functions import StepFunctions
 from chalicelib.adapters.system_clock import SystemClock
+from chalicelib.core import deadline
 from chalicelib.core.config import Config
 from chalicelib.core.context import Deps, ProviderChoice
 from chalicelib.core.cursor import Cursors
@@ -79,11 +80,20 @@ def _signing_key(config: Config) -> bytes:
     return str(json.loads(secret)["key"] if secret.startswith("{") else secret).encode()
 
 
+def _patience() -> Any:
+    """Retries that end before the Lambda does."""
+    from chalicelib.adapters.openai_client import Patience
+
+    return Patience(left=deadline.seconds_left)
+
+
 def _openai_settings(config: Config, choice: ProviderChoice) -> dict[str, Any]:
     key = choice.api_key or config.openai_api_key
     if not key:
         raise ValidationFailed.field("openai", "there is no API key, neither the account's own nor the platform's.")
-    settings: dict[str, Any] = {"api_key": key, "base_url": choice.base_url or config.openai_base_url or None}
+    # An account's own key goes to the server the account named, else to OpenAI: never to the platform's.
+    base_url = choice.base_url or ("" if choice.api_key else config.openai_base_url)
+    settings: dict[str, Any] = {"api_key": key, "base_url": base_url or None, "patience": _patience()}
     if config.is_local:  # a model server of one's own on this machine
         from chalicelib.adapters.openai_client import MAX_BYTES
         from chalicelib.adapters.safe_http import SafeHttp
@@ -108,11 +118,18 @@ def image_model(config: Config, choice: ProviderChoice) -> ports.ImageModel:
 
         return OfflineImageModel()
     if choice.provider == "runware":
-        from chalicelib.adapters.runware_images import RunwareImageModel
+        from chalicelib.adapters.runware_images import MAX_BYTES, RunwareImageModel
 
-        if not choice.api_key:
-            raise ValidationFailed.field("runware", "there is no API key.")
-        return RunwareImageModel(choice.api_key, choice.model)
+        key = choice.api_key or config.runware_api_key
+        if not key:
+            raise ValidationFailed.field("runware", "there is no API key, neither the account's own nor the platform's.")
+        model = choice.model or config.runware_model
+        if config.is_local and config.runware_base_url:  # a stand-in on this machine
+            from chalicelib.adapters.safe_http import SafeHttp
+
+            http = SafeHttp(allow_loopback=True, max_bytes=MAX_BYTES)
+            return RunwareImageModel(key, model, url=config.runware_base_url, http=http, patience=_patience())
+        return RunwareImageModel(key, model, patience=_patience())
     from chalicelib.adapters.openai_images import OpenAIImageModel
 
     return OpenAIImageModel(model=choice.model or config.openai_image_model, **_openai_settings(config, choice))
@@ -130,12 +147,14 @@ def embedder(config: Config, choice: ProviderChoice) -> ports.Embedder:
         return _offline_embedder()
     from chalicelib.adapters.openai_embeddings import OpenAIEmbedder
 
-    return OpenAIEmbedder(model=config.openai_embedding_model, **_openai_settings(config, choice))
+    return OpenAIEmbedder(model=choice.model or config.openai_embedding_model, **_openai_settings(config, choice))
 
 
 def publisher(config: Config, files: S3Files, tenant: str, site_name: str, connection: dict[str, Any]) -> ports.Publisher:
-    """The publisher of a connection; `connection` has its secrets unsealed. Raises: ValidationFailed for an unknown target."""
+    """The publisher of a connection; `connection` has its secrets unsealed, and `timeout_seconds` where a call may not take as long as it
+    may in a worker. Raises: ValidationFailed for an unknown target."""
     target = connection.get("target")
+    timeout = {"timeout_seconds": connection["timeout_seconds"]} if "timeout_seconds" in connection else {}
     if target == "static":
         from chalicelib.adapters.static_site import StaticSitePublisher
 
@@ -153,7 +172,12 @@ def publisher(config: Config, files: S3Files, tenant: str, site_name: str, conne
         from chalicelib.adapters.wordpress import WordPressPublisher
 
         return WordPressPublisher(
-            connection["url"], connection["username"], connection["app_password"], SafeHttp(allow_loopback=config.is_local)
+            connection["url"],
+            connection.get("username") or "",
+            connection.get("app_password") or "",
+            SafeHttp(allow_loopback=config.is_local),
+            bridge_key=connection.get("api_key") or "",
+            **timeout,
         )
     if target == "webhook":
         from chalicelib.adapters.safe_http import SafeHttp
@@ -161,5 +185,7 @@ def publisher(config: Config, files: S3Files, tenant: str, site_name: str, conne
 
         if not connection.get("api_key"):
             raise ValidationFailed.field("api_key", "this webhook has no signing secret; give it one.")
-        return WebhookPublisher(connection["url"], connection["api_key"], SafeHttp(allow_loopback=config.is_local), SystemClock())
+        return WebhookPublisher(
+            connection["url"], connection["api_key"], SafeHttp(allow_loopback=config.is_local), SystemClock(), **timeout
+        )
     raise ValidationFailed.field("target", f"{target} is not a publishing target.")

@@ -88,6 +88,15 @@ class Embedder(Protocol):
         ...
 
 
+@runtime_checkable
+class SentenceEmbedder(Embedder, Protocol):
+    """An Embedder that also has a space for whole phrases which all its calls share, so that vectors can be kept and compared later."""
+
+    def sentences(self, texts: Sequence[str]) -> Any:
+        """texts: n strings, every word of which counts -> as `embed`. Raises: UpstreamUnavailable, UpstreamRejected."""
+        ...
+
+
 @dataclass(frozen=True)
 class ImageRequest:
     """title: text an offline drawing may show. width_px, height_px: the size wanted."""
@@ -170,7 +179,8 @@ class Article:
 @dataclass(frozen=True)
 class RemotePost:
     """The one remote post of a content on a target. notes: what the target did not take over (for example unregistered meta).
-    kind: the target's own word for what it is (`post`, `page`, `product`, `category`, `tag`), '' where there is one kind only."""
+    kind: the target's own word for what it is (`post`, `page`, `product`, `category`, `tag`), '' where there is one kind only.
+    modified_at: when it was changed last by the target's own clock, as text that is only compared, '' where the target does not say."""
 
     external_id: str
     url: str
@@ -179,6 +189,7 @@ class RemotePost:
     media: dict[str, str] = field(default_factory=dict)  # our image filename -> remote id
     notes: tuple[str, ...] = ()
     kind: str = ""
+    modified_at: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -211,11 +222,77 @@ class Publisher(Protocol):
         ...
 
     def refuses(self, content_type: str) -> str | None:
-        """Why the target cannot take contents of this type, for a person; None when it can. Raises: UpstreamUnavailable, UpstreamRejected."""
+        """Why the target cannot take contents of this type, for a person; None when it can.
+
+        Raises: UpstreamUnavailable, UpstreamRejected.
+        """
         ...
 
     def check(self) -> Check:
         """Test address, credentials and rights without changing anything. Raises: UpstreamUnavailable."""
+        ...
+
+
+@dataclass(frozen=True)
+class RemoteState:
+    """A remote post as it stands now. status: publish | future | draft | pending | private | trash | gone, or the target's own word.
+    source_id: our content id as the target keeps it, '' where it keeps none. Times are aware UTC."""
+
+    external_id: str
+    kind: str
+    status: str
+    url: str = ""
+    slug: str = ""
+    title: str = ""
+    modified_at: str = ""  # as in RemotePost
+    published_at: datetime | None = None
+    source_id: str = ""
+    terms: tuple[Term, ...] = ()
+
+
+@dataclass(frozen=True)
+class RemoteArticle:
+    """A remote post with its text, as `import` takes it over. html: as stored there, not cleaned. language: '' when
+    the target says none."""
+
+    state: RemoteState
+    html: str
+    excerpt: str = ""
+    meta_title: str = ""
+    meta_description: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class RemoteBatch:
+    """Some of a target's objects. next: cursor of the following batch, '' after the last. total: how many there are in all."""
+
+    items: tuple[Any, ...]
+    next: str = ""
+    total: int = 0
+
+
+@runtime_checkable
+class RemoteSite(Protocol):
+    """The side of a target that people work on themselves, so that we have to look what became of it. A publisher may be one as well."""
+
+    def states(self, posts: Sequence[RemotePost]) -> dict[str, RemoteState]:
+        """How the posts stand now, by external id; every one that was asked for is in the answer.
+
+        Raises: UpstreamUnavailable, UpstreamRejected.
+        """
+        ...
+
+    def articles(self, cursor: str = "") -> RemoteBatch:
+        """A batch of `RemoteArticle`, in an order that new posts do not disturb. Raises: as `states`; ValidationFailed for a bad cursor."""
+        ...
+
+    def terms(self, cursor: str = "") -> RemoteBatch:
+        """A batch of `Term` with their ids. Raises: as `articles`."""
+        ...
+
+    def report_to(self, url: str, secret: str) -> bool:
+        """Have the target report changes to `url`, signed with `secret`. False when it cannot. Raises: as `states`."""
         ...
 
 

@@ -14,7 +14,7 @@ from chalicelib.core.api import Igny8
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.routing import BASE, Router
 from chalicelib.core.scope import Scope
-from chalicelib.integration import publish_requests
+from chalicelib.integration import publish_requests, remote_jobs
 from chalicelib.planner import keyword_uploads
 from tests.answers import check_answer
 from tests.fakes import RecordingJobs
@@ -129,7 +129,9 @@ class Rest:
         while jobs.sent:
             message = jobs.sent.pop(0)
             ctx = Context(Scope.worker(message.body["tenant"], message.body["user"]), self.deps)
-            if message.queue == "publish":
+            if message.queue == "publish" and "work" in message.body:
+                remote_jobs.work(ctx, message.body, last=True)
+            elif message.queue == "publish":
                 publish_requests.work(ctx, message.body, last=True)
             elif message.body.get("kind") == keyword_uploads.KIND:
                 keyword_uploads.work(ctx, message.body, last=True)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any
 
 from slugify import slugify
 
@@ -230,3 +231,12 @@ def reading_minutes(body: str) -> int:
     text = plain_text(body)
     dense = sum(1 for c in text if "\u3040" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af")
     return max(1, round(dense / 500 if dense > len(text) / 3 else len(text.split()) / 220))
+
+
+def with_addresses(value: Any, urls: Mapping[str, str]) -> Any:
+    """Structured data with the article's own image addresses replaced by those they have on the target."""
+    if isinstance(value, dict):
+        return {k: with_addresses(v, urls) for k, v in value.items()}
+    if isinstance(value, list):
+        return [with_addresses(v, urls) for v in value]
+    return urls.get(value, value) if isinstance(value, str) else value

@@ -27,7 +27,9 @@ class FolderFiles:
             raise ValidationFailed.field("key", "leaves the folder")
         return path
 
-    def put(self, key: str, data: bytes, mime: str) -> None:
+    def put(self, key: str, data: bytes, mime: str, *, keep_days: int | None = None) -> None:
+        if keep_days is not None:
+            raise ValueError("a folder deletes nothing by itself")
         path = self._path(key)
         handle, temporary = self._temporary(path.parent)
         try:

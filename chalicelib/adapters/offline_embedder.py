@@ -52,6 +52,10 @@ class MiniLMEmbedder:
         mean = vectors[[row[text] for text in both[: len(texts)]]] + vectors[[row[text] for text in both[len(texts) :]]]
         return (mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)).astype(np.float32)
 
+    def sentences(self, texts: Sequence[str]) -> Any:
+        """texts: n strings -> float32 (n, 384), rows of length one, of the texts as they are: what a searcher wants to do counts."""
+        return self._encode(list(texts))
+
     @cached_property
     def _session(self) -> Any:
         import onnxruntime

@@ -22,43 +22,69 @@ BASE_URL = "https://api.openai.com/v1"
 ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 0.5
 LEAST_CALL_SECONDS = 1.0
+LEAST_WORKER_SECONDS = 10.0  # a worker with less time sends nothing: most answers would come after its end, and be paid for
 SAID_CHARACTERS = 300
 MAX_BYTES = 48_000_000  # an image of the largest size as base64
-QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated"})
+# Source: OpenAI's guide to error codes: these 429s are about money, which waiting does not bring.
+QUOTA_CODES = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated", "credit_balance_exhausted"}
+    | {"organization_spend_limit_exceeded", "project_spend_limit_exceeded", "organization_usage_limit_exceeded"}
+)
+MODEL_CODES = frozenset({"model_not_found", "model_deprecated", "DeploymentNotFound"})
 MODERATION_CODES = frozenset({"moderation_blocked", "content_policy_violation", "content_filter"})
+
+
+def _unbounded() -> float | None:
+    return None
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How retries are paced. Tests pass their own clock; nothing here sleeps longer than the call's time allows."""
+    """How retries are paced. Tests pass their own clock; nothing here sleeps longer than the call's time allows.
+
+    left: seconds that the worker has for waiting, None for no end; asked at each call.
+    """
 
     attempts: int = ATTEMPTS
     first_wait_seconds: float = FIRST_WAIT_SECONDS
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
+    left: Callable[[], float | None] = _unbounded
 
     def call(self, ask: Callable[[float], Answer], timeout_seconds: float) -> Answer:
         """Ask until there is an answer, an error that asking again cannot mend, or no time.
 
-        ask: gets the seconds left. timeout_seconds: for all of it, waiting included. A wait the server asks for (`Retry-After`) is kept,
-        or, when it is longer than the time left, handed to the caller in the error at once.
+        ask: gets the seconds left. timeout_seconds: for all of it, waiting included; the worker's end may come before. A wait the server
+        asks for (`Retry-After`) is kept, or, when it is longer than the time left, handed to the caller in the error at once.
 
-        Raises: UpstreamUnavailable, and whatever else `ask` raises.
+        Raises: UpstreamUnavailable (with `reason` "no_time" when it is the worker whose time is over), and whatever else `ask` raises.
         """
-        end = self.monotonic() + timeout_seconds
+        left = self.left()
+        ends_first = left is not None and left < timeout_seconds  # the worker, before the call's own time is over
+        if left is not None and left < min(LEAST_WORKER_SECONDS, timeout_seconds):
+            raise _no_time()
+        end = self.monotonic() + (left if left is not None and ends_first else timeout_seconds)
         attempt = 1
         while True:
             try:
                 return ask(end - self.monotonic())
             except UpstreamUnavailable as error:
                 wait = error.retry_after_seconds
+                if wait is None and ends_first and self.monotonic() + LEAST_CALL_SECONDS > end:
+                    raise _no_time() from error
                 if wait is None:
                     wait = self.first_wait_seconds * 2 ** (attempt - 1) * (0.5 + self.jitter() / 2)
                 if attempt >= self.attempts or self.monotonic() + wait + LEAST_CALL_SECONDS > end:
                     raise
                 self.sleep(wait)
                 attempt += 1
+
+
+def _no_time() -> UpstreamUnavailable:
+    """Nothing is known about the provider: another worker goes on at once."""
+    return UpstreamUnavailable("This worker's time is over before the model could answer; another one goes on.",
+                               retry_after_seconds=1, reason="no_time")  # fmt: skip
 
 
 class OpenAIConnection:
@@ -111,8 +137,10 @@ class OpenAIConnection:
         return self._of_status(status, code, self.said(str(found.get("message", ""))), {}, model)
 
     def _of_status(self, status: int, code: str, said: str, headers: dict[str, str], model: str) -> AppError:
+        """`reason` in an error's `extra` is what callers decide by (docs/providers.md)."""
         if code in QUOTA_CODES or status == 402:
-            return UpstreamRejected(f"The provider's account has no quota left: top it up or raise its limit. {said}")
+            problem = f"The provider's account has no quota left: top it up or raise its limit. {said}"
+            return UpstreamRejected(problem, reason="no_quota")
         if code in MODERATION_CODES:
             return Moderated(f"The provider's moderation refuses this text. {said}")
         if status in (408, 409, 425, 429) or status >= 500:
@@ -120,13 +148,15 @@ class OpenAIConnection:
             why = "asks us to slow down" if status == 429 else "does not answer at present"
             return UpstreamUnavailable(f"The model's server {why} ({status}). {said}", retry_after_seconds=wait)
         if status == 401:  # its own words repeat part of the key
-            return UpstreamRejected("The provider does not accept the API key.")
+            return UpstreamRejected("The provider does not accept the API key.", reason="key_refused")
         if status == 403:
-            return UpstreamRejected(f"The API key may not use the model {model}, or not from here. {said}")
+            return UpstreamRejected(f"The API key may not use the model {model}, or not from here. {said}", reason="not_allowed")
+        if code in MODEL_CODES or status == 410 or (status == 404 and "model" in said.lower()):
+            return UpstreamRejected(f"The provider has no model {model} (any more), or not for this key. {said}", reason="model_gone")
         if status == 404:
             return UpstreamRejected(f"The provider has no model {model}, or the base URL is wrong. {said}")
         if code == "context_length_exceeded" or "context length" in said.lower() or "context window" in said.lower():
-            return UpstreamRejected(f"The text is longer than the model {model} can read. {said}")
+            return UpstreamRejected(f"The text is longer than the model {model} can read. {said}", reason="too_long")
         if 300 <= status < 400:
             return UpstreamRejected("The base URL redirects elsewhere; enter the address that the server really has.")
         return UpstreamRejected(f"The provider refuses the request ({status}). {said}")

@@ -61,6 +61,10 @@ class OpenAIEmbedder:
             raise InvalidAnswer(f"{self.model} answers with vectors that are empty or not finite.")
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-9))
 
+    def sentences(self, texts: Sequence[str]) -> Any:
+        """The same: this model's space is one for all calls, and for whole phrases."""
+        return self.embed(texts)
+
     def _ask(self, texts: list[str], seconds: float) -> list[Any]:
         """One request. Returns a list of numbers per text, in their order."""
         import openai

@@ -63,8 +63,10 @@ class OpenAIImageModel:
         return self._read(body)
 
     def _read(self, body: Any) -> ImageAnswer:
+        if isinstance(body, dict) and isinstance(body.get("error"), dict):  # with status 200, as some routers send it
+            raise self._connection.of_error_object(body["error"], self.model)
         found = body.get("data") if isinstance(body, dict) else None
-        if not found or not isinstance(found[0], dict):
+        if not isinstance(found, list) or not found or not isinstance(found[0], dict):
             raise InvalidAnswer("The image server answers without an image.")
         try:
             data = base64.b64decode(found[0].get("b64_json") or "", validate=True)

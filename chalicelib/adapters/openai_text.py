@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date
 from typing import Any
 
 import pydantic
@@ -49,6 +50,23 @@ class OpenAITextModel:
         """See `ports.TextModel.complete`. An `InvalidAnswer` carries in `extra` the text as it came (`answer`), what is wrong with it
         (`problems`) and what it cost (`tokens_in`, `tokens_out`, `cost_usd`), as far as known."""
         return self._patience.call(lambda seconds: self._ask(request, seconds), request.timeout_seconds)
+
+    def offered(self, timeout_seconds: float) -> dict[str, str | None]:
+        """See `ports.ModelList`. Source: OpenAI API reference, models, `shutdown_date`."""
+        return self._patience.call(self._offered, timeout_seconds)
+
+    def _offered(self, seconds: float) -> dict[str, str | None]:
+        import openai
+
+        try:
+            raw: Any = self._connection.client().models.with_raw_response.list(timeout=max(0.1, seconds))
+        except openai.APIError as error:
+            raise self._connection.translated(error, self.model) from error
+        try:
+            models = json.loads(raw.text)["data"]
+            return {str(one["id"]): _date(one.get("shutdown_date")) for one in models}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InvalidAnswer("The model's server has no list of its models in OpenAI's form.") from error
 
     def _ask(self, request: TextRequest, seconds: float) -> TextAnswer:
         import openai
@@ -134,6 +152,14 @@ class OpenAITextModel:
                     tokens[name] = count
             cost = self._connection.price_usd(str(body.get("model") or self.model), **tokens)
         return {"tokens_in": tokens_in, "tokens_out": tokens_out, "cost_usd": cost}
+
+
+def _date(value: Any) -> str | None:
+    """The day of a date or time as text; None for anything else."""
+    try:
+        return date.fromisoformat(str(value)[:10]).isoformat()
+    except ValueError:
+        return None
 
 
 def _count(value: Any) -> int | None:

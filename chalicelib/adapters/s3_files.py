@@ -11,8 +11,9 @@ class S3Files:
     def __init__(self, s3: Any, bucket: str, signer: Any = None) -> None:
         self._s3, self._bucket, self._signer = s3, bucket, signer or s3
 
-    def put(self, key: str, data: bytes, mime: str) -> None:
-        self._call("put_object", Key=key, Body=data, ContentType=mime)
+    def put(self, key: str, data: bytes, mime: str, *, keep_days: int | None = None) -> None:
+        tag = {"Tagging": f"keep-days={keep_days}"} if keep_days else {}  # which the bucket's lifecycle rule looks for
+        self._call("put_object", Key=key, Body=data, ContentType=mime, **tag)
 
     def get(self, key: str) -> bytes:
         return bytes(self._call("get_object", Key=key)["Body"].read())

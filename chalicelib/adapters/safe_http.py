@@ -177,8 +177,8 @@ class SafeHttp:
         try:
             sent = {"User-Agent": self._user_agent, "Accept-Encoding": "identity", "Connection": "close", **headers}
             connection.request(method, target.path, body=body, headers=sent)
-            response = connection.getresponse()
-            return HttpAnswer(response.status, {k.lower(): v for k, v in response.getheaders()}, self._read(response, target.host))
+            with connection.getresponse() as response:  # which holds the socket of an answer that is not read to its end
+                return HttpAnswer(response.status, {k.lower(): v for k, v in response.getheaders()}, self._read(response, target.host))
         finally:
             connection.close()
 

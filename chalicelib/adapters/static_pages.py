@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from html import escape
 from typing import Any
 
-from chalicelib.adapters.article_html import Body, questions
+from chalicelib.adapters.article_html import Body, questions, with_addresses
 from chalicelib.adapters.static_manifest import Entry
 from chalicelib.ports import Article
 
@@ -131,14 +131,6 @@ def _meta(name: str, content: str, attribute: str = "name") -> str:
     return f'<meta {attribute}="{name}" content="{escape(content)}">' if content else ""
 
 
-def _rewritten(value: Any, urls: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {k: _rewritten(v, urls) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_rewritten(v, urls) for v in value]
-    return urls.get(value, value) if isinstance(value, str) else value
-
-
 def structured_data(article: Article, entry: Entry, site: Site, urls: dict[str, str]) -> dict[str, Any]:
     """The page's schema.org graph: what the article brings, an Article when it brings none, and its FAQ when it has one.
 
@@ -147,7 +139,7 @@ def structured_data(article: Article, entry: Entry, site: Site, urls: dict[str, 
     """
     given = article.json_ld or {}
     graph = given.get("@graph", [given] if given else [])
-    nodes = [{k: v for k, v in _rewritten(node, urls).items() if k != "@context"} for node in graph]
+    nodes = [{k: v for k, v in with_addresses(node, urls).items() if k != "@context"} for node in graph]
     types = {t for node in nodes for t in (node["@type"] if isinstance(node.get("@type"), list) else [node.get("@type")])}
     address = site.absolute(f"{entry.directory}/index.html")
     if not types & ARTICLE_TYPES:

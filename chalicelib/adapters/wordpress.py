@@ -4,10 +4,10 @@ import html
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.adapters.article_html import adapt
+from chalicelib.adapters.article_html import adapt, with_addresses
 from chalicelib.adapters.safe_http import SafeHttp, Transport
 from chalicelib.adapters.wordpress_client import TIMEOUT_SECONDS, WordPressClient
-from chalicelib.adapters.wordpress_fields import differences, meta_changes, post_fields
+from chalicelib.adapters.wordpress_fields import date_of_update, differences, meta_changes, post_fields
 from chalicelib.adapters.wordpress_media import StoredImage, WordPressMedia
 from chalicelib.adapters.wordpress_posts import WordPressPosts, numbered, wordpress_slug
 from chalicelib.adapters.wordpress_reader import WordPressReader
@@ -113,6 +113,7 @@ class WordPressPublisher:
         shown = [i for i in article.images if i is featured or i.source in used]
         images = {image.filename: self._media.store(image, article.source_id) for image in shown}
         urls = {image.source: images[image.filename].url for image in shown if image.source}
+        article = replace(article, json_ld=with_addresses(article.json_ld, urls))
         body = adapt(article.html, urls, keep_relative_links=True, heading_ids=False)
         notes = [f"Left out an image with an address of its own: {url[:120]}" for url in body.dropped]
         unused = [i.filename for i in article.images if i not in shown]
@@ -128,7 +129,9 @@ class WordPressPublisher:
         fields["featured_media"] = int(images[featured.filename].external_id) if featured else 0
         notes += self._set_author(article, fields)
         post, author_notes = self._store(route, article, known, fields)
-        notes += [*author_notes, *self._write_meta(route, article, post), *differences(article, fields, post)]
+        notes += author_notes
+        changed, meta_notes = self._write_meta(route, article, post)
+        notes += [*meta_notes, *differences(article, fields, post)]
         return RemotePost(
             external_id=str(post["id"]),
             url=str(post.get("link", "")),
@@ -137,6 +140,7 @@ class WordPressPublisher:
             media={name: stored.external_id for name, stored in images.items()},
             notes=tuple(dict.fromkeys(notes)),
             kind=kind,
+            modified_at=str(changed.get("modified_gmt") or ""),
         )
 
     def withdraw(self, source_id: str, known: RemotePost) -> bool:
@@ -150,6 +154,8 @@ class WordPressPublisher:
         existing = self._posts.existing(route, article, known)
         if existing is not None and str(existing.get("slug", "")).removesuffix("__trashed") in numbered(fields["slug"])[1:]:
             fields.pop("slug")  # WordPress numbered it when it was created; asking again could change a public address
+        if existing is not None:
+            date_of_update(article, fields, existing)
         place = f"{route}/{existing['id']}" if existing is not None else route
         answer = self._client.call("POST", place, query={"context": "edit"}, fields=fields, accept_codes=NOT_ANOTHERS)
         notes = []
@@ -182,8 +188,8 @@ class WordPressPublisher:
         media = {name: image.external_id for name, image in images.items()}
         return RemotePost(str(stored["id"]), str(stored.get("link", "")), "publish", (found,), media, (*notes, *more), term.taxonomy)
 
-    def _write_meta(self, route: str, article: Article, post: dict[str, Any]) -> list[str]:
-        """Store source id, SEO fields and structured data where the site has registered fields for them.
+    def _write_meta(self, route: str, article: Article, post: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Store source id, SEO fields and structured data where the site has registered fields for them. The post as it is then, and notes.
 
         In a call of its own: WordPress refuses meta only after it has stored the post.
         """
@@ -194,4 +200,6 @@ class WordPressPublisher:
             answer = self._client.call("POST", f"{route}/{post['id']}", fields={"meta": changed}, accept_codes=NO_META)
             if answer.code:
                 notes.append(f"The site did not take the fields {', '.join(sorted(changed))}: {answer.said}")
-        return notes
+            else:
+                post = answer.objects()[0]
+        return post, notes

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.adapters.wordpress_posts import marked, wordpress_slug
@@ -17,6 +17,7 @@ SEO_FIELDS = {
     "primary_keyword": ("_yoast_wpseo_focuskw", "rank_math_focus_keyword"),
 }
 JSON_LD = "igny8_json_ld"
+CLOCKS_DIFFER = timedelta(minutes=2)  # a date a minute ahead of the site's clock makes a post wait for it
 
 
 def post_fields(article: Article, body: str, terms: list[Term], *, is_post: bool) -> dict[str, Any]:
@@ -32,9 +33,23 @@ def post_fields(article: Article, body: str, terms: list[Term], *, is_post: bool
     if article.status == "future" and (article.published_at is None or article.published_at <= datetime.now(UTC)):
         raise UpstreamRejected("An article is scheduled for a time that lies ahead.")
     if article.published_at is not None:
-        # date_gmt only: `date` would win, and is in the site's time zone.
-        fields["date_gmt"] = article.published_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        fields["date_gmt"] = _gmt(article.published_at)
     return fields
+
+
+def date_of_update(article: Article, fields: dict[str, Any], existing: dict[str, Any]) -> None:
+    """A post keeps the date it was published with; one that waits for its date and is to be public gets one that has passed."""
+    if article.status == "future":
+        return
+    if existing.get("status") != "future":
+        fields.pop("date_gmt", None)
+    elif article.status == "publish":
+        fields["date_gmt"] = _gmt(min(article.published_at or datetime.now(UTC), datetime.now(UTC) - CLOCKS_DIFFER))
+
+
+def _gmt(moment: datetime) -> str:
+    """For date_gmt: `date` would win if both were sent, and is in the site's time zone."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def meta_changes(article: Article, source_meta: str, registered: dict[str, Any]) -> tuple[dict[str, str], list[str]]:

@@ -122,7 +122,7 @@ class WordPressReader:
             url=str(post.get("link", "")),
             slug=str(post.get("slug", "")),
             title=_text(post.get("title")),
-            modified_at=_moment(post.get("modified_gmt")),
+            modified_at=str(post.get("modified_gmt") or ""),
             published_at=_moment(post.get("date_gmt")),
             source_id=str(meta.get(self._source_meta) or "") if isinstance(meta, dict) else "",
             terms=tuple(self._names[one] for one in carried if one in self._names),

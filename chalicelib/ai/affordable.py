@@ -3,17 +3,15 @@
 from collections.abc import Iterable
 
 from chalicelib.billing.credits import Ledger
-from chalicelib.billing.plans import plan_prices
-from chalicelib.billing.prices import total
 from chalicelib.core.context import Context
 from chalicelib.core.errors import OutOfCredits
-from chalicelib.system.settings import provider_for
+from chalicelib.system.provider_choice import price_for
 
 
 def cost(ctx: Context, operation: str, units: Iterable[int]) -> int:
     """Credits for several calls of an operation; units: of each call (keywords, ideas, words, contents, images)."""
-    own_key = provider_for(ctx, "image" if operation == "image" else "text").own_key
-    return total(operation, units, plan_prices(ctx), own_key=own_key)
+    price = price_for(ctx, operation)
+    return sum(price.charge(n) for n in units)
 
 
 def need_credits(ctx: Context, operation: str, units: Iterable[int]) -> int:

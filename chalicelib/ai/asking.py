@@ -7,52 +7,99 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from chalicelib.ai.answers import problems
-from chalicelib.ai.function import AIFunction, Loaded, Options, Provenance, Report
+from chalicelib.ai.conversation import Conversation, Question, Reply
+from chalicelib.ai.function import AIFunction, Form, Loaded, Objections, Options, Provenance, Report
+from chalicelib.ai.kept import Answered, KeptAnswers
+from chalicelib.ai.plain_text import plain
 from chalicelib.ai.prompts import SYSTEM, prompt_for
 from chalicelib.ai.providers import image_model, text_model
 from chalicelib.core.context import Context
-from chalicelib.core.errors import InvalidAnswer
+from chalicelib.core.errors import AppError, InvalidAnswer
+from chalicelib.core.ids import stamp
 from chalicelib.core.observability import logger
 from chalicelib.ports import Repair, TextAnswer, TextModel, TextRequest
-from chalicelib.system.settings import provider_for
+from chalicelib.system.provider_choice import provider_for
 
 REPAIRS = 1
+PROBLEM_MAX = 600  # characters of what was wrong, as the model is told
 LEAST_CALL_SECONDS, LONGEST_CALL_SECONDS, TOKENS_PER_SECOND = 120.0, 400.0, 70
 
 
-def ask(ctx: Context, function: AIFunction, loaded: Loaded, options: Options, report: Report) -> tuple[Any, Provenance]:
+def ask(
+    ctx: Context, function: AIFunction, loaded: Loaded, options: Options, report: Report, talk: Conversation | None = None
+) -> tuple[Any, Provenance]:
+    """The answer to all of the function's questions, and where it comes from. talk: is told everything that is asked and answered, also
+    when this raises. Raises: InvalidAnswer, UpstreamUnavailable, UpstreamRejected."""
     started = time.monotonic()
+    talk = talk if talk is not None else Conversation(function.name)
     if not loaded.ask:
-        choice = provider_for(ctx, "embedding").choice
-        return None, Provenance(function.name, choice.provider, choice.model, run_id=options.run_id, op=str(options.extra.get("op", "")))
+        choice = provider_for(ctx, "embedding").named
+        return None, _provenance(ctx, talk, options, started, Reply(choice.provider, choice.model))
     if function.schema is None:
-        assert loaded.image is not None, function.name
-        drawn = image_model(ctx).draw(loaded.image)
-        took = round((time.monotonic() - started) * 1000)
-        return drawn, Provenance(
-            function.name,
-            drawn.provider,
-            drawn.model,
-            cost_usd=drawn.cost_usd,
-            duration_ms=took,
-            run_id=options.run_id,
-            op=str(options.extra.get("op", "")),
-        )
+        return _drawn(ctx, loaded, options, started, talk)
     model = text_model(ctx, function)
     answers: list[Any] = []
-    replies: list[TextAnswer] = []
     repaired = False
+    kept = KeptAnswers(ctx, str(options.extra.get("op", "")), model.provider)
     while (facts := function.question(loaded.facts, answers)) is not None:
-        prompt, prompt_id, version = prompt_for(ctx, function.name, facts)
+        form = function.form(facts) if function.form else Form(function.schema)
+        prompt, prompt_id, version = prompt_for(ctx, function.name, facts, form.part)
         tokens = function.output_tokens(facts)
-        request = TextRequest(
-            function.name, SYSTEM, prompt, function.schema, facts, max_output_tokens=tokens, timeout_seconds=_seconds(tokens)
-        )
-        answer, came, again = _answered(function, model, request, function.schema, report)
+        request = TextRequest(function.name, SYSTEM, prompt, form.schema, facts, max_output_tokens=tokens, timeout_seconds=_seconds(tokens))
+        question = talk.asks(request, prompt_id, version)
+        if form.part or form.kept:
+            share = 30 + round(50 * form.progress)
+            report("AI_CALL", share, form.said)
+            found = kept.find(request)
+            if found is None:
+                found = kept.keep(request, _answered(function, model, request, question, _at(report, share, form.said), loaded.objections))
+            else:
+                _remember(question, found)
+        else:
+            found = _answered(function, model, request, question, report, loaded.objections)
+        answer, _, again = found
         answers.append(answer)
-        replies += came
         repaired = repaired or again
-    return function.joined(answers), _provenance(function, replies, prompt_id, version, started, repaired, options)
+    whole = function.joined(answers)
+    if function.form and len(answers) > 1 and (wrong := problems(whole, loaded.facts, check_language=False, tolerant=True)):
+        kept.forget()  # or the next try would fail the same way
+        raise InvalidAnswer(f"The parts of this {function.item} make no whole: {'; '.join(wrong)[:600]}")
+    return whole, _provenance(ctx, talk, options, started, talk.replies()[-1], repaired=repaired)
+
+
+def _drawn(ctx: Context, loaded: Loaded, options: Options, started: float, talk: Conversation) -> tuple[Any, Provenance]:
+    assert loaded.image is not None, talk.function
+    model = image_model(ctx)
+    question = talk.draws(loaded.image, *loaded.prompt)
+    try:
+        drawn = model.draw(loaded.image)
+    except AppError as error:
+        question.failed(model.provider, model.model, error.message, _since(started))
+        raise
+    question.heard(drawn, _since(started))
+    return drawn, _provenance(ctx, talk, options, started, talk.replies()[-1])
+
+
+def _at(report: Report, share: int, said: str) -> Report:
+    """Of one of several questions the phases are shown, but how much is done only when the next one begins."""
+
+    def show(phase: str, percentage: int, message: str = "") -> None:
+        report(phase, share, message or said)
+
+    return show
+
+
+def _remember(question: Question, found: Answered) -> None:
+    """Note a question that an earlier try of the work had answered."""
+    answer, replies, _ = found
+    question.kept = True
+    for reply in replies:
+        question.heard(replace(reply, text=answer.model_dump_json() if reply is replies[-1] else ""), None)
+
+
+def _since(started: float) -> int:
+    """Milliseconds."""
+    return round((time.monotonic() - started) * 1000)
 
 
 def _seconds(tokens: int) -> float:
@@ -61,55 +108,80 @@ def _seconds(tokens: int) -> float:
 
 
 def _answered(
-    function: AIFunction, model: TextModel, request: TextRequest, schema: type[BaseModel], report: Report
-) -> tuple[BaseModel, list[TextAnswer], bool]:
+    function: AIFunction, model: TextModel, request: TextRequest, question: Question, report: Report, objections: Objections | None
+) -> Answered:
     """The valid answer to one question, the replies it took, and whether it was repaired. Raises: InvalidAnswer."""
     replies: list[TextAnswer] = []
+    usable: BaseModel | None = None  # the last answer that could be stored as it is, though it was not what was asked for
     for attempt in range(REPAIRS + 1):
+        started = time.monotonic()
         try:
             reply = model.complete(request)
-        except InvalidAnswer as error:  # refused, cut off or no JSON: the adapter may hand over what came
-            text, found = str(error.extra.get("answer", "")), [error.message]
+        except InvalidAnswer as error:  # refused, cut off or no JSON: the adapter hands over what came and what it took
+            reply, parsed, found = _refused(error, model), None, [error.message]
+        except AppError as error:
+            question.failed(model.provider, model.model, error.message, _since(started))
+            raise
         else:
-            replies.append(reply)
-            text = reply.text
             report("PARSE", 60 + 10 * attempt)
-            parsed, found = _parsed(schema, text, request.facts, check_language=model.provider != "offline")
-            if parsed is not None and not found:
-                return parsed, replies, attempt > 0
+            parsed, found = _parsed(request, reply)
+            if parsed is not None and not found and objections and attempt < REPAIRS and reply.provider != "offline":
+                found = objections(parsed)
+            if parsed is not None and found and not _problems(parsed, request, reply, tolerant=True):
+                usable = parsed
+        replies.append(reply)
+        question.heard(reply, _since(started), found)
+        if parsed is not None and not found:
+            return parsed, replies, attempt > 0
         if attempt < REPAIRS:
-            logger().info("asking for a repair", extra={"ai_function": function.name, "problems": found[:5]})
-            request = replace(request, repair=Repair(text[:20_000], found[:20]))
+            logger().info("asking for a repair", extra={"ai_function": function.name, "problems": len(found)})
+            shown = [plain(problem, PROBLEM_MAX) for problem in found[:20]]  # they quote what tenants and the model wrote
+            request = replace(request, repair=Repair(reply.text[:20_000], shown))
+    if usable is not None:
+        return usable, replies, True
     raise InvalidAnswer(f"The model's answer for this {function.item} could not be used: {'; '.join(found)[:600]}")
 
 
-def _parsed(schema: type[BaseModel], text: str, facts: dict[str, Any], *, check_language: bool) -> tuple[BaseModel | None, list[str]]:
+def _refused(error: InvalidAnswer, model: TextModel) -> TextAnswer:
+    """What is known of a reply that the adapter refused: its text, and what it took all the same."""
+    told = error.extra
+    return TextAnswer(
+        str(told.get("answer", "")),
+        str(told.get("model") or model.model),
+        str(told.get("provider") or model.provider),
+        told.get("tokens_in"),
+        told.get("tokens_out"),
+        told.get("cost_usd"),
+    )
+
+
+def _parsed(request: TextRequest, reply: TextAnswer) -> tuple[BaseModel | None, list[str]]:
     try:
-        answer = schema.model_validate_json(text)
+        answer = request.schema.model_validate_json(reply.text)
     except ValidationError as error:
         return None, [
             f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in error.errors(include_url=False, include_input=False)[:20]
         ]
-    return answer, problems(answer, facts, check_language=check_language)
+    return answer, _problems(answer, request, reply)
 
 
-def _provenance(
-    function: AIFunction, answers: list[TextAnswer], prompt_id: str, version: str, started: float, repaired: bool, options: Options
-) -> Provenance:
-    def total(values: list[Any]) -> Any:
-        return None if any(v is None for v in values) else sum(values)
+def _problems(answer: BaseModel, request: TextRequest, reply: TextAnswer, *, tolerant: bool = False) -> list[str]:
+    return problems(answer, request.facts, check_language=reply.provider != "offline", tolerant=tolerant)
 
+
+def _provenance(ctx: Context, talk: Conversation, options: Options, started: float, last: Reply, *, repaired: bool = False) -> Provenance:
+    """last: the reply that was used, which tells who really answered."""
+    asked = talk.questions[-1] if talk.questions else Question("", "", "")
     return Provenance(
-        function.name,
-        answers[-1].provider,
-        answers[-1].model,
-        prompt_id,
-        version,
-        total([a.tokens_in for a in answers]),
-        total([a.tokens_out for a in answers]),
-        total([a.cost_usd for a in answers]),
-        round((time.monotonic() - started) * 1000),
-        repaired,
-        options.run_id,
-        str(options.extra.get("op", "")),
+        talk.function,
+        last.provider,
+        last.model,
+        asked.prompt_id,
+        asked.prompt_version,
+        **talk.took(),
+        duration_ms=_since(started),
+        repaired=repaired,
+        run_id=options.run_id,
+        op=str(options.extra.get("op", "")),
+        at=stamp(ctx.deps.clock.now()),
     )

@@ -7,10 +7,13 @@ operation's key (`op`) makes it happen once: asked again, a finished operation a
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from chalicelib.ai import archive
 from chalicelib.ai.asking import ask
+from chalicelib.ai.conversation import Conversation
 from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Provenance, Report, Skip
 from chalicelib.ai.operations import ledger_of, present
-from chalicelib.ai.providers import embedder, own_key
+from chalicelib.ai.providers import embedder, provider_of
+from chalicelib.ai.spending import log_failure, usage_of
 from chalicelib.billing.credits import Ledger
 from chalicelib.billing.holds import Hold, HoldClosed
 from chalicelib.billing.plans import check, plan_of
@@ -32,7 +35,7 @@ class Done:
     skipped: str | None = None
 
 
-def _silent(phase: str, percentage: int) -> None:
+def _silent(phase: str, percentage: int, message: str = "") -> None:
     return None
 
 
@@ -42,7 +45,8 @@ def run(ctx: Context, function: AIFunction, item: str, *, op: str, options: Opti
     Raises: OutOfCredits, UpstreamUnavailable, UpstreamRejected, InvalidAnswer, NotFound, Stale, TableBusy; nothing is charged then
     but what was saved in parts before the failure, which stays.
     """
-    options, ledger = options or Options(), ledger_of(ctx)
+    ctx, options = ctx.remembering(), options or Options()
+    ledger = ledger_of(ctx)
     report("INIT", 0)
     key, before, paid = present(ledger, op)
     if before is not None and before.state == "settled":
@@ -56,31 +60,47 @@ def run(ctx: Context, function: AIFunction, item: str, *, op: str, options: Opti
             paid += ledger.void(key, f"skipped: {skip.reason}").used
         # nothing is left to do after a try that had saved a part: then this is the work's end, not a skip
         return Done({}, paid, None if paid else skip.reason)
-    owned = own_key(ctx, function)
+    provider = provider_of(ctx, function)
+    owned = provider.own_key
     plan = plan_of(ctx)
     check(ctx, plan, ai_requests=1)
-    rule = price_of(function.operation, plan.price_overrides, own_key=owned)
+    rule = price_of(function.operation, plan.price_overrides, own_key=owned, premium=provider.premium)
     hold = _reserve(ledger, function, item, key, loaded, options, rule)
     if hold.state == "settled":
         return Done(hold.result, paid + hold.used)
     if hold.op != key:
         key, _, paid = present(ledger, op)
+    talk = Conversation(function.name, item, key, options.run_id, loaded.site_id)
     try:
         report("AI_CALL", 30)
-        answer, provenance = ask(ctx, function, loaded, replace(options, extra={**options.extra, "op": key}), report)
+        answer, provenance = _asked(ctx, function, loaded, replace(options, extra={**options.extra, "op": key}), report, talk)
         report("SAVE", 80)
-        result = _save(ctx, function, item, key, options, ledger, loaded, answer, provenance, embed, own_key=owned)
+        usage = usage_of(ledger, hold, talk, provenance, own_key=owned)
+        result = _save(ctx, function, item, key, options, ledger, loaded, answer, provenance, embed, usage)
     except Skip as skip:
-        ledger.void(key, f"skipped: {skip.reason}")
+        log_failure(ledger, ledger.void(key, f"skipped: {skip.reason}"), talk, skip.reason, own_key=owned)
         return Done({}, paid, skip.reason)
     except Exception as error:
-        ledger.void(key, f"{type(error).__name__}: {error}"[:500])
+        reason = f"{type(error).__name__}: {error}"[:500]
+        log_failure(ledger, ledger.void(key, reason), talk, reason, own_key=owned)
         count("AIFailures", Function=function.name)
         raise
     used = ledger.get(key).used
     report("DONE", 100)
     count("CreditsCharged", used, Function=function.name)
     return Done(result, paid + used)
+
+
+def _asked(
+    ctx: Context, function: AIFunction, loaded: Loaded, options: Options, report: Report, talk: Conversation
+) -> tuple[Any, Provenance]:
+    """The answer and where it comes from; what was said is kept for an audit, whatever became of it."""
+    try:
+        answer, provenance = ask(ctx, function, loaded, options, report, talk)
+    except Exception as error:
+        archive.keep(ctx, talk, error=f"{type(error).__name__}: {error}"[:1000])
+        raise
+    return answer, replace(provenance, call=archive.keep(ctx, talk))
 
 
 def _reserve(ledger: Ledger, function: AIFunction, item: str, key: str, loaded: Loaded, options: Options, rule: Price) -> Hold:
@@ -117,8 +137,7 @@ def _save(
     answer: Any,
     provenance: Provenance,
     embed: Embed,
-    *,
-    own_key: bool,
+    usage: dict[str, Any],
 ) -> dict[str, Any]:
     """Apply the answer and charge. When somebody else wrote between, the answer stands and is applied to what is there now; but an
     answer that is saved in parts belongs to the very facts it was asked with, so that work begins anew."""
@@ -128,8 +147,10 @@ def _save(
             outcome = function.apply(ctx, loaded, answer, provenance)
             for part in outcome.parts:
                 ledger.part(op, part.name, part.writes, part.units)
-            usage = {**provenance.as_json(), "generated_by": provenance.provider, "own_key": own_key}
-            return ledger.commit(op, None, outcome.writes, result=outcome.result, usage=usage, units=outcome.units)
+            result = ledger.commit(op, None, outcome.writes, result=outcome.result, usage=usage, units=outcome.units)
+            if outcome.saved:
+                outcome.saved()
+            return result
         except HoldClosed:
             raise Stale("The reservation ended while the answer was being saved.") from None
         except Stale:

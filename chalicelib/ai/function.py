@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -24,8 +24,9 @@ class Loaded:
     """What `load` found.
 
     facts: JSON types, what the prompt is rendered from; state: whatever `apply` needs, records with their versions; units: what is
-    reserved for, in units of the function's price; site_id: whose voice and provider count; image: set by image functions; ask: False
-    when the facts need no model, and `apply` gets None for an answer.
+    reserved for, in units of the function's price; site_id: whose voice and provider count; image: set by image functions, and
+    prompt, the id and version of the prompt it was made from; ask: False when the facts need no model, and `apply` gets None for an answer.
+    objections: what speaks against an answer that could be stored; the model hears it once, and what it then answers counts.
     """
 
     facts: dict[str, Any]
@@ -34,6 +35,8 @@ class Loaded:
     site_id: str
     image: ImageRequest | None = None
     ask: bool = True
+    prompt: tuple[str, str] = ("", "")
+    objections: "Objections | None" = None
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,18 @@ class Part:
 @dataclass(frozen=True)
 class Outcome:
     """What `apply` wants stored. parts: earlier transactions, in order; writes: the last one, together with the charge;
-    units: charged for `writes`; result: JSON, what was made."""
+    units: charged for `writes`; result: JSON, what was made; saved: what is left to do once all that is stored."""
 
     writes: Sequence[Write]
     units: int
     result: dict[str, Any]
     parts: Sequence[Part] = ()
+    saved: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a generated object comes from, stored with it."""
+    """Where a generated object comes from, stored with it (`system.origin`). at: when it was answered; call: id of what is kept of it."""
 
     function: str
     provider: str
@@ -72,6 +76,8 @@ class Provenance:
     repaired: bool = False
     run_id: str | None = None
     op: str = ""
+    at: str = ""
+    call: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if v is not None and v != ""}
@@ -86,7 +92,13 @@ class Options:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-Report = Callable[[str, int], None]  # phase, percentage
+class Report(Protocol):
+    def __call__(self, phase: str, percentage: int, message: str = "") -> None:
+        """Say how far the work is. message: for people, beyond what the phase says."""
+        ...
+
+
+Objections = Callable[[Any], list[str]]  # a valid answer -> what speaks against it, in sentences a model can act on
 Embed = Callable[[Sequence[str]], tuple[Any, float]]  # texts -> vectors (n, d), threshold of the embedder
 OUTPUT_TOKENS = 8_000  # an answer may have at least so many; a limit that is not reached costs nothing
 
@@ -104,12 +116,27 @@ def _usual(facts: dict[str, Any]) -> int:
 
 
 @dataclass(frozen=True)
+class Form:
+    """How one question is put. schema: of its answer; part: `<function>.<part>.md` is what the question adds to the function's prompt,
+    '' adds nothing; progress: which share of the work is done when it is asked, 0 to 1; said: what is shown meanwhile, for people; kept:
+    the answer is kept for a try after a crash, as those of parts are."""
+
+    schema: type[BaseModel]
+    part: str = ""
+    progress: float = 0.0
+    said: str = ""
+    kept: bool = False
+
+
+@dataclass(frozen=True)
 class AIFunction:
     """name: also of the prompt file beside it; operation: key of the price table; item: what one item is, for messages;
     schema: the answer's model, None for images; load may raise Skip or NotFound; apply gets the validated answer.
 
     Work that is too much for one question: question gets the facts and the answers so far and returns the facts of the next question,
     None when all is asked; joined makes one answer of them all. output_tokens: how long the answer to a question's facts may be.
+    form: how a question with such facts is put, where not every question wants the same answer. Answers of such work are kept for a
+    while (`kept.py`), so that a try after a crash goes on where the last one ended.
     """
 
     name: str
@@ -121,3 +148,4 @@ class AIFunction:
     question: Callable[[dict[str, Any], Sequence[Any]], dict[str, Any] | None] = _all_at_once
     joined: Callable[[Sequence[Any]], Any] = _the_only_one
     output_tokens: Callable[[dict[str, Any]], int] = _usual
+    form: Callable[[dict[str, Any]], Form] | None = None

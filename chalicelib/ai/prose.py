@@ -21,6 +21,15 @@ PLACEHOLDER = re.compile(
 )
 SENTENCE_END = re.compile("[.!?:;\u2026\u3002\uff01\uff1f\u061f\u0964)\"'\u201d\u2019\u00bb]$")
 
+SENTENCE_BREAK = re.compile("(?<=[.!?\u2026\u3002\uff01\uff1f\u061f\u0964])\\s+|\n")
+FAQ_HEADING = re.compile(
+    r"\bfaqs?\b|frequently asked|questions (?:and|&) answers|h\u00e4ufig|fragen und antworten|questions fr\u00e9quentes|foire aux questions"
+    r"|preguntas frecuentes|domande frequenti|perguntas frequentes|veelgestelde|vanliga fr\u00e5gor|ofte stillede"
+    r"|najcz\u0119\u015bciej zadawane|s\u0131k\u00e7a sorulan"
+    r"|\u0447\u0430\u0441\u0442\u044b\u0435 \u0432\u043e\u043f\u0440\u043e\u0441\u044b",
+    re.IGNORECASE,
+)
+
 # The commonest short words that tell these languages apart; a text is judged only when it has enough of them.
 FUNCTION_WORDS = {
     "en": "the and of to is that for with you are this from your when how what not can which it",
@@ -117,8 +126,8 @@ def has_markup(text: str) -> bool:
     return re.search(r"</?[a-zA-Z][^<>]*>", text) is not None
 
 
-def html_problems(body: str) -> list[str]:
-    """Structure and safety of a body: empty, cut off, unsafe, headings, Markdown, placeholders."""
+def html_problems(body: str, *, part: bool = False) -> list[str]:
+    """Structure and safety of a body: empty, cut off, unsafe, headings, Markdown, placeholders. part: it is what stands under one h2."""
     reader = _read(body)
     text = "".join(reader.pieces).strip()
     if not text:
@@ -128,8 +137,10 @@ def html_problems(body: str) -> list[str]:
         found.append(f"Unsafe HTML: {', '.join(sorted(set(reader.unsafe)))}. Use p, h2, h3, ul, ol, li, table, strong, em, a only.")
     if 1 in reader.headings:
         found.append("The body must not contain an h1; the title is one already.")
-    if 2 not in reader.headings:
+    if not part and 2 not in reader.headings:
         found.append("The body has no h2 section.")
+    if part and 2 in reader.headings:
+        found.append("The section must not contain an h2: its heading is added, and the other sections are written separately.")
     ending = text.rstrip().rsplit("\n", 1)[-1].strip()
     if not body.rstrip().endswith(">") or reader.open or not SENTENCE_END.search(ending):
         found.append(f"The body is cut off; it ends with {ending[-60:]!r}.")
@@ -140,6 +151,48 @@ def html_problems(body: str) -> list[str]:
     if match := PLACEHOLDER.search(text):
         found.append(f"The body contains a placeholder or a refusal: {match.group(0)!r}.")
     return found
+
+
+def section_lengths(body: str) -> list[tuple[str, int]]:
+    """Heading and number of words of each h2 section with its h3, without what stands above the first."""
+    found = []
+    for piece in re.split(r"(?i)(?=<h2\b)", body)[1:]:
+        head, _, rest = piece.partition("</h2>")
+        found.append((" ".join(visible_text(head).split()), word_count(visible_text(rest))))
+    return found
+
+
+def without_heading(body: str, heading: str) -> str:
+    """A section's body without the heading, if it begins with it."""
+    found = re.match(r"(?is)\s*<h[1-3]\b[^>]*>(.*?)</h[1-3]\s*>", body)
+    same = found and _words(visible_text(found.group(1))) == _words(heading)
+    return body[found.end() :].lstrip() if found and same else body
+
+
+def is_faq_heading(heading: str) -> bool:
+    return FAQ_HEADING.search(heading) is not None
+
+
+def repeated(text: str, earlier: Sequence[str]) -> list[str]:
+    """Sentences of eight words or more that stand in an earlier text too."""
+    known = {tuple(_words(s)) for one in earlier for s in SENTENCE_BREAK.split(one)}
+    found = [s.strip() for s in SENTENCE_BREAK.split(text) if len(words := _words(s)) >= 8 and tuple(words) in known]
+    return list(dict.fromkeys(found))
+
+
+def shared_share(text: str, earlier: Sequence[str], run: int = 6) -> float:
+    """Which share of the text's runs of so many words the earlier texts have too."""
+
+    def runs(one: str) -> set[tuple[str, ...]]:
+        words = _words(one)
+        return {tuple(words[at : at + run]) for at in range(len(words) - run + 1)}
+
+    own = runs(text)
+    return len(own & set().union(*map(runs, earlier))) / len(own) if own and earlier else 0.0
+
+
+def _words(text: str) -> list[str]:
+    return WORD.findall(text.casefold())
 
 
 def contains(text: str, phrase: str) -> bool:
@@ -161,13 +214,19 @@ def _akin(one: str, other: str) -> bool:
     return shorter >= 4 and one[: max(4, shorter - 2)] == other[: max(4, shorter - 2)]
 
 
+def addresses(body: str) -> list[str]:
+    """Where the links of `body` lead, each once, without anchors of the page itself."""
+    return list(dict.fromkeys(u for u in _read(body).links if not u.startswith("#")))
+
+
 def foreign_links(body: str, given: Iterable[str]) -> list[str]:
     """Addresses linked to in `body` that are neither in `given` nor anchors of the page itself."""
-    known = {_address(u) for u in given}
-    return list(dict.fromkeys(u for u in _read(body).links if not u.startswith("#") and _address(u) not in known))
+    known = {address(u) for u in given}
+    return [u for u in addresses(body) if address(u) not in known]
 
 
-def _address(url: str) -> str:
+def address(url: str) -> str:
+    """What makes two addresses lead to the same page: neither scheme nor fragment nor a slash at the end counts."""
     parts = urlsplit(html.unescape(url).strip())
     return f"{parts.netloc.lower()}{parts.path.rstrip('/')}?{parts.query}"
 

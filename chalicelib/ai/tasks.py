@@ -11,8 +11,6 @@ from chalicelib.core.errors import AppError, NotFound, Retryable, Stale
 from chalicelib.core.observability import logger
 from chalicelib.system import progress
 
-CLOSED = ("succeeded", "failed")
-
 
 def submit(
     ctx: Context, function: str, items: list[str], *, ids: list[str] | None = None, options: dict[str, Any] | None = None
@@ -23,7 +21,7 @@ def submit(
     Raises: KeyError for an unknown function, UpstreamUnavailable when the queue takes nothing (the task then says so).
     """
     registry.get(function)
-    task_id = progress.open_task(ctx, function, len(items))
+    task_id = progress.open_task(ctx, function, items)
     body: dict[str, Any] = {"tenant": ctx.tenant, "user": ctx.scope.user_id, "task_id": task_id, "function": function, "items": items}
     body |= {"ids": ids or [], "options": options or {}}
     try:
@@ -46,10 +44,14 @@ def work(ctx: Context, body: dict[str, Any], *, last: bool) -> None:
     except NotFound:
         logger().warning("a task was forgotten before its message came", extra={"task": task_id})
         return
-    if known["state"] in CLOSED:
+    if known["state"] in progress.CLOSED:
         return
+    reporter = progress.Reporter(ctx, task_id)
     try:
-        results, failed = _items(ctx, body, {s["item"] for s in known["steps"]}, last=last)
+        try:
+            results, failed = _items(ctx, body, reporter, last=last)
+        finally:
+            reporter.flush()
     except AppError:
         raise
     except Exception as error:
@@ -65,13 +67,15 @@ def work(ctx: Context, body: dict[str, Any], *, last: bool) -> None:
         progress.close(ctx, task_id, "succeeded", f"{len(results)} done, {len(failed)} failed.", result=outcome)
 
 
-def _items(ctx: Context, body: dict[str, Any], told: set[str], *, last: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Do the items. told: those whose line an earlier delivery has written. Returns what succeeded and what failed."""
-    function, task_id, items = registry.get(body["function"]), body["task_id"], body["items"]
+def _items(
+    ctx: Context, body: dict[str, Any], reporter: progress.Reporter, *, last: bool
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Do the items. Returns what succeeded and what failed."""
+    function = registry.get(body["function"])
     results, failed = [], []
-    for n, item in enumerate(items):
+    for item in body["items"]:
         try:
-            done = _item(ctx, function, body, n)
+            done = _item(ctx, function, body, item, reporter)
         except (Retryable, Stale) as error:
             if not last:
                 raise
@@ -79,30 +83,33 @@ def _items(ctx: Context, body: dict[str, Any], told: set[str], *, last: bool) ->
         except AppError as error:
             failed.append({"id": item, "code": error.code, "message": error.message})
         else:
-            line = {"outcome": "skipped" if done.skipped else "done", "credits": done.credits}
-            results.append({"id": item, **line, **({"reason": done.skipped} if done.skipped else {}), "result": done.result})
-            if item not in told:
-                progress.step(ctx, task_id, {"item": item, **line})
+            outcome = "skipped" if done.skipped else "done"
+            results.append(
+                {
+                    "id": item,
+                    "outcome": outcome,
+                    "credits": done.credits,
+                    **({"reason": done.skipped} if done.skipped else {}),
+                    "result": done.result,
+                }
+            )
+            reporter.ended(item, outcome, done.credits, done.skipped or "")
             continue
         if function.name == "generate_images":
             give_up(ctx, item, failed[-1]["message"])
-        if item not in told:
-            progress.step(ctx, task_id, {"item": item, "outcome": "failed", "message": failed[-1]["message"]})
+        reporter.ended(item, "failed", message=failed[-1]["message"], code=failed[-1]["code"])
     return results, failed
 
 
-def _item(ctx: Context, function: AIFunction, body: dict[str, Any], n: int) -> Done:
-    task_id, items = body["task_id"], body["items"]
-    share = 100 // len(items)
-
-    def show(phase: str, percentage: int) -> None:
-        progress.report(ctx, task_id, percentage=n * share + percentage * share // 100, phase=phase, message=f"{n + 1} of {len(items)}")
+def _item(ctx: Context, function: AIFunction, body: dict[str, Any], item: str, reporter: progress.Reporter) -> Done:
+    def show(phase: str, percentage: int, message: str = "") -> None:
+        reporter.show(item, phase, percentage, message)
 
     return run(
         ctx,
         function,
-        items[n],
-        op=f"task.{task_id}.{items[n]}",
+        item,
+        op=f"task.{body['task_id']}.{item}",
         options=Options(ids=tuple(body.get("ids", [])), extra=body.get("options", {})),
         report=show,
     )

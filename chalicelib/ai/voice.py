@@ -1,4 +1,8 @@
-"""Whose voice an answer has: chosen per task or idea, else automation config, else site, else account, else built in."""
+"""Whose voice an answer has: chosen per task or idea, else automation config, else site, else account, else built in.
+
+A sector's own strategy stands between the automation config's and the site's. What a site or an account says of tone and language is
+its house style, which an author chosen there may have another way of.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -22,13 +26,14 @@ def voice(ctx: Context, site_id: str, *nearest: Any, sector_id: str = "", functi
     chosen = [*nearest, automation_voice(ctx, site_id)]
     levels = [*chosen, site, account]
     facts: dict[str, Any] = {name: _first(levels, name) or default for name, default in BUILT_IN.items()}
-    author_id = _first(levels, "author_profile") or site.default_author
+    author_id = _first(chosen, "author_profile") or site.default_author or account.default_author
     author = find_author(ctx, author_id) if author_id else None
-    if author is not None:  # an author speaks in their own way, but where a level as near or nearer says otherwise
+    if author is not None:  # authors speak in their own way, unless the level that chose them, or a nearer one, says otherwise
         before = nearest if _first(nearest, "author_profile") else chosen
         facts["tone"] = _first(before, "tone") or author.tone or facts["tone"]
         facts["language"] = _first(before, "language") or author.language or facts["language"]
-    strategy = strategy_for(ctx, sector_id, site.strategy)
+    nearer = [getattr(level, "strategy", None) for level in chosen]
+    strategy = strategy_for(ctx, sector_id, nearer=nearer, farther=[site.strategy, account.strategy])
     return {
         **facts,
         "author": author.as_facts() if author else None,

@@ -19,7 +19,8 @@ _ALL = "G#ACCOUNTS"  # list partition of every account, so that schedules find t
 
 class Account(Record):
     """system: the operator's own account, whose users cross tenants. plan: slug of the plan, which sets limits and prices.
-    closed: sites and sectors that are switched off or deleted -> which of the two; kept here because every request reads it."""
+    closed: sites and sectors that are switched off or deleted -> which of the two; kept here because every request reads it.
+    keep_prompts: prompts and answers are kept for 30 days, so that an admin can look them up (`system/ai-calls/`)."""
 
     name: str = Field(min_length=1, max_length=120)
     slug: str = Field(min_length=1, max_length=80)
@@ -30,6 +31,9 @@ class Account(Record):
     language: str = Field("en", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
     market: str = Field("", max_length=60)
     tone: str = Field("", max_length=200)
+    default_author: str | None = None
+    strategy: str | None = None
+    keep_prompts: bool = True
     closed: dict[str, Literal["inactive", "deleted"]] = Field(default_factory=dict)
 
     def hidden(self, role: str) -> frozenset[str]:
@@ -50,7 +54,7 @@ ACCOUNT: Entity[Account] = Entity(
         make_id=lambda owner, tail: tail,
     ),
     index={"n": "name"},
-    patch=frozenset({"name", "language", "market", "tone", "plan", "status"}),
+    patch=frozenset({"name", "language", "market", "tone", "default_author", "strategy", "keep_prompts", "plan", "status"}),
     soft_delete=False,
 )
 OPERATORS_ONLY = ("plan", "status")  # nobody gives the own account a better plan or lifts its suspension

@@ -180,7 +180,8 @@ class Sites(_Closable[Site]):
         return [] if self._seen.seen() == [] else [""]
 
     def create(self, body: dict[str, Any]) -> Site:
-        fields = {k: v for k, v in body.items() if k in SITE.create}
+        account = find_account(self.ctx)  # a site speaks its account's language until it says otherwise
+        fields = {**({"language": account.language} if account else {}), **{k: v for k, v in body.items() if k in SITE.create}}
         site = self.repository.new("", new_site_id(), **fields)
         self.validate(site, set(fields))
         return in_turn(lambda: self.repository.create(site, *self.counting(None, site), *_noting(self.ctx, None, site)))

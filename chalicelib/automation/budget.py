@@ -5,18 +5,15 @@ from chalicelib.automation.run_record import Run
 from chalicelib.automation.runs import Runs
 from chalicelib.automation.stages import Stage
 from chalicelib.automation.waiting import Waiting
-from chalicelib.billing.plans import plan_prices
-from chalicelib.billing.prices import price_of
 from chalicelib.core.context import Context
-from chalicelib.system.settings import provider_for
+from chalicelib.system.provider_choice import price_for
 
 
 def costs(ctx: Context, stage: Stage, items: list[Waiting]) -> list[int]:
     """The most each of the items may be charged, in credits."""
     if stage.operation is None:
         return [0] * len(items)
-    own_key = provider_for(ctx, "image" if stage.operation == "image" else "text").own_key
-    price = price_of(stage.operation, plan_prices(ctx), own_key=own_key)
+    price = price_for(ctx, stage.operation)
     return [price.charge(i.units) for i in items]
 
 

@@ -46,7 +46,9 @@ class AutomationConfig(SiteRecord):
     max_credits_per_day: int | None = Field(None, ge=1)
     tone: str = Field("", max_length=200)
     language: str = Field("", max_length=20)
+    market: str = Field("", max_length=60)
     author_profile: str | None = None
+    strategy: str | None = None
     last_run_at: str | None = None
     next_run_at: str | None = None
 

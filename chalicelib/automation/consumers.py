@@ -16,9 +16,9 @@ from chalicelib.automation.runs import Run, Runs
 from chalicelib.automation.stages import stage
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.entry import Delivery, handlers, queue_worker
-from chalicelib.core.errors import AlreadyPublished, AppError, InvalidAnswer, Moderated, OutOfCredits
+from chalicelib.core.errors import AlreadyPublished, AppError, InvalidAnswer, Moderated, OutOfCredits, UpstreamUnavailable
 from chalicelib.core.scope import Scope
-from chalicelib.integration import publish_requests, publishing
+from chalicelib.integration import publish_requests, publishing, remote_jobs
 from chalicelib.writer.images import images_of, review_when_drawn
 
 bp = handlers(__name__)
@@ -36,12 +36,16 @@ def image_worker(deps: Deps, body: dict[str, Any], delivery: Delivery) -> None:
 
 @queue_worker(bp, "publish_worker", "publish", wiring.current, batch_size=1)
 def publish_worker(deps: Deps, body: dict[str, Any], delivery: Delivery) -> None:
-    """Of a run: {token, stage, tenant, site, run, attempt, item: content id}. By hand: {tenant, user, content, task_id}."""
+    """Of a run: {token, stage, tenant, site, run, attempt, item: content id}. By hand: {tenant, user, content, task_id}. To pull from a
+    target: {work: sync | import, tenant, user, connection, task_id, cursor, counts}."""
     if "token" in body:
         _of_run(deps, body, delivery, _publish)
         return
     ctx = Context(Scope.worker(body["tenant"], body["user"]), deps)
-    publish_requests.work(ctx, body, last=delivery.last)
+    if "work" in body:
+        remote_jobs.work(ctx, body, last=delivery.last)
+    else:
+        publish_requests.work(ctx, body, last=delivery.last)
 
 
 def _of_run(deps: Deps, body: dict[str, Any], delivery: Delivery, do: DoItem) -> None:
@@ -62,6 +66,9 @@ def _of_run(deps: Deps, body: dict[str, Any], delivery: Delivery, do: DoItem) ->
         deps.workflow.succeed(body["token"], {"halted": True})
         return
     except Exception as error:
+        if isinstance(error, UpstreamUnavailable) and steps.paused_by_outage(ctx, run, error):
+            deps.workflow.succeed(body["token"], {"halted": True})
+            return
         final = isinstance(error, AppError) and not error.retryable
         if not final and not delivery.last:
             raise

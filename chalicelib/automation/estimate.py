@@ -8,13 +8,11 @@ from chalicelib.auth.sites import Site, get_site
 from chalicelib.automation.config import config_of
 from chalicelib.automation.waiting import ideas_of
 from chalicelib.billing.credits import Ledger
-from chalicelib.billing.plans import plan_prices
-from chalicelib.billing.prices import price_of
 from chalicelib.core.context import Context
 from chalicelib.planner.clusters import Clusters
 from chalicelib.planner.ideas import Ideas
 from chalicelib.planner.keywords import Keywords
-from chalicelib.system.settings import provider_for
+from chalicelib.system.provider_choice import price_for
 from chalicelib.writer.content import Contents
 from chalicelib.writer.tasks import Tasks
 
@@ -29,6 +27,7 @@ MARGIN_PERCENT = 120
 def estimate(ctx: Context, site_id: str, sectors: list[str]) -> dict[str, Any]:
     """{stages: [{number, items, credits}], total, required, balance} for the sectors of a site. required = total x 1.2, rounded up.
     A stage takes no more items than the settings' `max_items_per_stage`."""
+    ctx = ctx.remembering()
     site, cap = get_site(ctx, site_id), config_of(ctx, site_id).max_items_per_stage
     blocks = [size for n in (len(Keywords(ctx).pending(s)) for s in sectors) if n >= MIN_KEYWORDS for size in _blocks(n)][:cap]
     found = [ideas_of(site, c.keywords_count) for s in sectors for c in Clusters(ctx).pending(s)]
@@ -77,5 +76,5 @@ def _blocks(keywords: int) -> Iterable[int]:
 
 
 def _cost(ctx: Context, operation: str, units: Iterable[int]) -> int:
-    price = price_of(operation, plan_prices(ctx), own_key=provider_for(ctx, "image" if operation == "image" else "text").own_key)
+    price = price_for(ctx, operation)
     return sum(price.charge(n) for n in units)

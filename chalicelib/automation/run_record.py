@@ -28,7 +28,8 @@ INTERNAL = frozenset({"sectors", "execution", "attempt", "recoveries", "events_m
 class Run(SiteRecord):
     """sectors: ids of the sectors it works on; reason: why it is paused, failed or cancelled; attempt: counts executions, and an
     execution of an older attempt does nothing more; recoveries: how often the scheduler took it up since a stage was last completed;
-    resumes_at: when a run paused by the cap of a day goes on; waiting_for_review: contents left for an editor at the end;
+    resumes_at: when a run paused by the cap of a day, or by a provider that
+    does not answer, goes on; waiting_for_review: contents left for an editor at the end;
     time_zone: whose days the cap of a day counts; events_max: history events an execution of it may have."""
 
     sector_id: str | None = None

@@ -12,7 +12,7 @@ from chalicelib.automation.runs import Runs
 from chalicelib.automation.stages import Stage, stage
 from chalicelib.automation.waiting import Waiting
 from chalicelib.core.context import Context, Deps
-from chalicelib.core.errors import OutOfCredits, Stale
+from chalicelib.core.errors import OutOfCredits, Stale, UpstreamUnavailable
 from chalicelib.core.ids import stamp
 from chalicelib.core.scope import Scope
 
@@ -128,11 +128,23 @@ def run_item(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, Any]
     except OutOfCredits as error:
         pause(ctx, run, "credits", error.message)
         return {"halted": True}
+    except UpstreamUnavailable as error:
+        if not paused_by_outage(ctx, run, error):
+            raise
+        return {"halted": True}
     if done.skipped is not None:
         Runs(ctx).record(run, number, item, "skipped", done.credits, done.skipped)
     else:
         Runs(ctx).record(run, number, item, "done", done.credits, made=here.makes(item, done.result))
     return {"credits": done.credits}
+
+
+def paused_by_outage(ctx: Context, run: Run, error: UpstreamUnavailable) -> bool:
+    """Pause a run whose provider is known not to answer, until it is asked again: every item would fail. False for any other error."""
+    if error.extra.get("reason") != "circuit_open":
+        return False
+    pause(ctx, run, "provider", error.message, resumes_at=error.extra["until"])
+    return True
 
 
 def pause(ctx: Context, run: Run, reason: str, detail: str, *, resumes_at: str | None = None) -> None:

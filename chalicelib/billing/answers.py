@@ -73,13 +73,12 @@ class UsageOfSite(UsageSum):
 
 
 class UsageSummary(BaseModel):
-    """from, to: days, both included. complete: false when there was too much to add up at once."""
+    """from, to: days, both included."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
     first: str = Field(alias="from")
     last: str = Field(alias="to")
-    complete: bool
     total: UsageSum
     by_day: list[UsageOfDay]
     by_operation: list[UsageOfOperation]

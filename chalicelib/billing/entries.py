@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.billing.turns import moved
 from chalicelib.billing.usage import PARTITION, TRANSACTION, CreditTransaction
-from chalicelib.core.errors import AppError, NotFound, OutOfCredits
+from chalicelib.core.errors import NotFound, OutOfCredits
 from chalicelib.core.ids import stamp
-from chalicelib.core.table import Item, Key, Write, put_new, update
+from chalicelib.core.table import Item, Key, OnFail, Write, put_new, update
 from chalicelib.ports import Clock
 
 
@@ -17,14 +18,6 @@ class Balance:
     balance: int
     reserved: int
     available: int
-
-
-class Moved(AppError):
-    """Another worker wrote first: read again. Inside the ledger only."""
-
-
-def moved(old: Item | None) -> Exception:
-    return Moved()
 
 
 @dataclass(frozen=True)
@@ -52,15 +45,20 @@ class Entries:
 
     def reserving(self, amount: int) -> list[Write]:
         """Available -> reserved. Condition error: OutOfCredits."""
-        return [self._move(-amount, amount, need=amount)] if amount else []
+
+        def refused(old: Item | None) -> Exception:
+            return OutOfCredits(amount, old["avail"] if old else 0)
+
+        return [self._move(-amount, amount, need=amount, on_fail=refused)] if amount else []
 
     def returning(self, amount: int) -> list[Write]:
         """Reserved -> available."""
         return [self._move(amount, -amount)] if amount else []
 
     def entering(self, bal: Item, kind: str, amount: int, *, released: int = 0, description: str, reference: str) -> list[Write]:
-        """Change the balance by an entry that follows the last one seen in `bal`. released: reserved credits that become available by it.
+        """Change the balance by the entry that follows the last one of `bal`. released: reserved credits that become available by it.
 
+        An entry's place is taken once: whoever read the same `bal` and is second finds it taken.
         Raises: OutOfCredits. Condition error: Moved.
         """
         change, seq, at = released + amount, bal["seq"] + 1, stamp(self.clock.now())
@@ -71,25 +69,17 @@ class Entries:
             balance_after=bal["avail"] + bal["held"] + amount, description=description[:500], reference=reference,
         )  # fmt: skip
         entry = put_new(TRANSACTION.place.key(self.tenant, record.id), TRANSACTION.to_item(self.tenant, record), on_fail=moved)
-        return [self._move(change, -released, need=-change, after=bal, plan_left=plan_left(bal["plan_left"], kind, amount)), entry]
+        last = {"seq": seq, "plan_left": plan_left(bal["plan_left"], kind, amount)}
+        return [self._move(change, -released, need=-change, **last), entry]
 
-    def _move(self, available: int, reserved: int, *, need: int = 0, after: Item | None = None, plan_left: int = 0) -> Write:
-        """Plain arithmetic, so it holds whatever others reserve or return meanwhile; `after` makes it follow the entry that was read."""
+    def _move(self, available: int, reserved: int, *, need: int = 0, on_fail: OnFail = moved, **last: int) -> Write:
+        """Plain arithmetic, so it holds whatever others reserve or return meanwhile; `last` is what the entry beside it says."""
+        values: dict[str, Any] = {"available": available, "reserved": reserved, "one": 1, **last}
         expression = "SET avail = avail + :available, held = held + :reserved, version = version + :one"
-        values: dict[str, Any] = {"available": available, "reserved": reserved, "one": 1}
-        conditions = []
-        if after is not None:
-            expression += ", seq = :next, plan_left = :plan"
-            conditions.append("seq = :seen")
-            values |= {"seen": after["seq"], "next": after["seq"] + 1, "plan": plan_left}
-        if need > 0:
-            conditions.append("avail >= :need")
-            values["need"] = need
-
-        def refused(old: Item | None) -> Exception:
-            return Moved() if after is not None else OutOfCredits(need, old["avail"] if old else 0)
-
-        return update(self.balance_key, expression, " AND ".join(conditions), on_fail=refused, **values)
+        expression += "".join(f", {name} = :{name}" for name in last)
+        if need <= 0:
+            return update(self.balance_key, expression, on_fail=on_fail, **values)
+        return update(self.balance_key, expression, "avail >= :need", on_fail=on_fail, need=need, **values)
 
 
 def plan_left(left: int, kind: str, amount: int) -> int:

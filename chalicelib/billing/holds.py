@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from chalicelib.billing.prices import Price
-from chalicelib.billing.usage import PARTITION, USAGE, usage_row
+from chalicelib.billing.usage import PARTITION, USAGE, CreditUsage, usage_row
 from chalicelib.core.errors import Conflict
 from chalicelib.core.ids import creation_order
 from chalicelib.core.table import Item, Key, Query, Table
@@ -20,7 +20,9 @@ RESULT_MAX_BYTES = 200_000  # a stored item has at most 400 KB
 # Fields stored under their own name; `details` is stored as `facts`, because the usage row has details of its own.
 _AS_IT_IS = (
     "op", "state", "amount", "used", "parts", "attempt", "expires", "fingerprint", "partial", "reason", "opened_at", "version",
+    "room", "caps",
 )  # fmt: skip
+_LATER = frozenset({"room", "caps"})  # holds of earlier versions have none
 _NAME = re.compile(r"[A-Za-z0-9._~:-]{1,200}")
 
 
@@ -39,6 +41,8 @@ class Hold:
     """amount: credits reserved, the most that can be charged. used: credits charged (0 unless settled). result: what the settling
     caller stored. parts: part -> units saved under it so far. attempt: 1, and one more each time a voided hold is opened again.
     expires: epoch second after which the sweeper may end it. partial: it was ended with some parts saved, by the sweeper or a void.
+    room: of an envelope, what operations inside it have not reserved yet; None for any other hold. caps: name -> limit (None: counted
+    only) of what it counts under.
     """
 
     op: str
@@ -56,6 +60,20 @@ class Hold:
     reason: str = ""
     opened_at: str = ""
     version: int = 1
+    room: int | None = None
+    caps: dict[str, int | None] = field(default_factory=dict)
+
+    @property
+    def reserved(self) -> int:
+        """Credits it keeps reserved now."""
+        if self.state != "held":
+            return 0
+        return self.amount if self.room is None else self.room
+
+    @property
+    def counted(self) -> int:
+        """Credits it counts under its caps now."""
+        return self.reserved + self.used
 
     @property
     def units(self) -> int:
@@ -106,7 +124,7 @@ def to_item(tenant: str, hold: Hold, at: str) -> Item:
     result = json.dumps(hold.result, separators=(",", ":"), ensure_ascii=False)
     if len(result.encode()) > RESULT_MAX_BYTES:
         raise ValueError(f"the result of {hold.op} has more than {RESULT_MAX_BYTES} bytes: store ids, not documents")
-    row = usage_row(hold.op, at, creation_order(at), hold.used, hold.details)  # refuses bad facts at the reservation already
+    row = settled_row(hold, at)  # refuses bad facts at the reservation already
     item = {name: getattr(hold, name) for name in _AS_IT_IS}
     item |= {"tenant": tenant, "result": result, "facts": json.dumps(hold.details), "price": asdict(hold.price) if hold.price else None}
     if hold.state == "settled":
@@ -114,12 +132,16 @@ def to_item(tenant: str, hold: Hold, at: str) -> Item:
     return {**item, "cl": open_collection(tenant)} if hold.state == "held" else item
 
 
+def settled_row(hold: Hold, at: str) -> CreditUsage:
+    """What the usage log says of a hold settled at `at`. Raises: ValidationFailed when the details are not those of a usage row."""
+    return usage_row(hold.op, at, creation_order(at), hold.used, hold.details)
+
+
 def from_item(item: Item) -> Hold:
     price = item["price"]
-    return Hold(
-        **{name: item[name] for name in _AS_IT_IS}, result=json.loads(item["result"]), details=json.loads(item["facts"]),
-        price=Price(**price) if price else None,
-    )  # fmt: skip
+    stored = {name: item[name] for name in _AS_IT_IS if name in item or name not in _LATER}
+    result, details = json.loads(item["result"]), json.loads(item["facts"])
+    return Hold(**stored, result=result, details=details, price=Price(**price) if price else None)
 
 
 def next_version(hold: Hold, **changes: Any) -> Hold:

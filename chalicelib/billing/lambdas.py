@@ -4,8 +4,8 @@ from typing import Any
 
 from chalicelib import deps as wiring
 from chalicelib.auth.accounts import all_accounts
-from chalicelib.billing.credits import sweep_accounts
 from chalicelib.billing.plans import renew_credits
+from chalicelib.billing.sweep import sweep_accounts
 from chalicelib.core.context import Deps
 from chalicelib.core.entry import handlers, schedule
 from chalicelib.core.errors import AppError

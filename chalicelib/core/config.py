@@ -31,6 +31,13 @@ class Config:
     openai_model: str = "gpt-6-luna"
     openai_image_model: str = "gpt-image-2"
     openai_embedding_model: str = "text-embedding-3-small"
+    openai_models: str = ""
+    openai_fallback_models: str = ""
+    runware_api_key: str = ""
+    runware_model: str = "runware:100@1"
+    runware_base_url: str = ""
+    image_fallbacks: str = ""
+    premium_image_models: str = ""
     cors_origins: str = ""
     throttle: str = "on"
     local_dir: str = ""
@@ -56,4 +63,39 @@ class Config:
 
     @property
     def origins(self) -> list[str]:
-        return [o.strip() for o in self.cors_origins.split(",") if o.strip()]
+        return listed(self.cors_origins)
+
+    @property
+    def models_by_function(self) -> dict[str, str]:
+        """Text models that differ from `openai_model`, by AI function. Raises: ValueError naming the variable."""
+        return dict(pairs("OPENAI_MODELS", self.openai_models))
+
+    @property
+    def premium_images(self) -> list[str]:
+        """Image models of the platform that cost the price of a premium image."""
+        return listed(self.premium_image_models)
+
+    @property
+    def image_models_offered(self) -> list[str]:
+        """The models that an account without a key may choose among: the usual one first, then the premium ones, which are the same
+        provider's. None when the platform draws offline."""
+        provider = self.image_provider or self.ai_provider
+        if provider == "offline":
+            return []
+        return list(dict.fromkeys([self.openai_image_model if provider == "openai" else self.runware_model, *self.premium_images]))
+
+
+def listed(setting: str) -> list[str]:
+    """The parts of a setting that are separated by commas."""
+    return [part.strip() for part in setting.split(",") if part.strip()]
+
+
+def pairs(variable: str, setting: str) -> list[tuple[str, str]]:
+    """The parts of a setting such as `generate_content=gpt-6.1-terra,auto_cluster=gpt-6-luna`, in order. Raises: ValueError."""
+    found = []
+    for part in listed(setting):
+        name, _, value = (text.strip() for text in part.partition("="))
+        if not name or not value:
+            raise ValueError(f"{variable}={setting!r}: {part!r} is not <name>=<model>")
+        found.append((name, value))
+    return found

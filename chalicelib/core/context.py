@@ -1,7 +1,7 @@
 """What a service works with: the scope of the caller and the deployment's dependencies. `deps.py` builds Deps; nothing else does."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import ports
@@ -61,8 +61,16 @@ def sector_key(tenant: str, sector_id: str) -> Key:
 
 @dataclass(frozen=True)
 class Context:
+    """memo: what one piece of work has looked up and may use again (an account's providers, its opened keys), by whoever keeps it.
+    None, as a rule: then each look-up is made anew."""
+
     scope: Scope
     deps: Deps
+    memo: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+
+    def remembering(self) -> "Context":
+        """The same for one short piece of work, in which settings that somebody changes meanwhile do not count."""
+        return self if self.memo is not None else replace(self, memo={})
 
     @property
     def tenant(self) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from chalicelib.core.errors import NotFound, ValidationFailed
-from chalicelib.core.table import Item, Key
+from chalicelib.core.table import Item, Key, Write
 
 INDEXES = {"c": "byC", "v": "byV", "d": "byD", "k": "byK", "n": "byN"}  # index attribute -> GSI with hash `lp`
 NUMBER_INDEXES = frozenset("vdk")
@@ -172,7 +172,8 @@ class Entity(Generic[M]):
     index: index attribute (c v d k n) -> field name or function of the record; collection: value of `cl` (byCL) or None.
     create/patch: fields a client may set; orderings: ordering name -> index attribute; counted: fields whose values are counted
     per owner; ranked: (field, its values in rank order) where `d` holds rank * 2^64 + creation order, which makes the field's
-    filter and order cost a page only.
+    filter and order cost a page only. beside(tenant, before, after): writes on items that each write of a record keeps in step with it,
+    None where there was or is no record.
     """
 
     name: str
@@ -191,6 +192,7 @@ class Entity(Generic[M]):
     patch: frozenset[str] = frozenset()
     counted: tuple[str, ...] = ()
     ranked: tuple[str, tuple[str, ...]] | None = None
+    beside: Callable[[str, Any, Any], list[Write]] = lambda tenant, before, after: []
     soft_delete: bool = True
 
     def __post_init__(self) -> None:

@@ -4,12 +4,14 @@ They wrap at declaration, because AWS calls these functions by `module.name` wit
 """
 
 import json
+import math
 import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from chalice import Blueprint
 
+from chalicelib.core import deadline
 from chalicelib.core.context import Deps
 from chalicelib.core.errors import AppError
 from chalicelib.core.observability import logger
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 MAX_RECEIVES = 5  # the queues' maxReceiveCount (infra/resources/queues.yaml; a test compares them)
+LONGEST_WAIT_SECONDS = 6 * 3600  # of a message that comes again; SQS knows at most 12 hours since it was received
 DepsFactory = Callable[[], Deps]
 
 
@@ -33,7 +36,8 @@ def lambda_function(bp: Blueprint, name: str, deps: DepsFactory) -> Callable[[Ca
         def run(event: dict[str, Any], context: Any) -> Any:
             logger().append_keys(function=name, run=event.get("run"), item=event.get("item"))
             try:
-                return function(deps(), event, context)
+                with deadline.of_lambda(context):
+                    return function(deps(), event, context)
             except AppError as error:
                 logger().warning("failed", extra={"error": type(error).__name__, "detail": error.message})
                 raise
@@ -68,11 +72,11 @@ def queue_worker(
                     body = json.loads(record.body)
                     if not isinstance(body, dict):
                         raise ValueError("the message is not a JSON object")
-                    function(deps(), body, delivery)
+                    with deadline.of_lambda(context):
+                        function(deps(), body, delivery)
                 except Exception as error:
                     logger().exception("message failed", extra={"receives": delivery.receives})
-                    wait = getattr(error, "retry_after_seconds", None) or min(600, 2**delivery.receives)
-                    deps().jobs.again(queue, record.receipt_handle, int(random.uniform(wait / 2, wait)))
+                    deps().jobs.again(queue, record.receipt_handle, _wait_seconds(error, delivery.receives))
                     raise
 
             processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
@@ -84,6 +88,15 @@ def queue_worker(
         return bp.on_sqs_message(queue=queue, name=name, batch_size=batch_size)(_raw(run))
 
     return declare
+
+
+def _wait_seconds(error: Exception, receives: int) -> int:
+    """When to deliver again: not before the other side asked to be asked, else after a wait that grows. With jitter."""
+    asked: float | None = getattr(error, "retry_after_seconds", None)
+    if asked is not None:
+        return min(LONGEST_WAIT_SECONDS, math.ceil(asked * random.uniform(1.0, 1.2)))
+    wait = min(600, 2**receives)
+    return int(random.uniform(wait / 2, wait))
 
 
 class Delivery:

@@ -61,3 +61,13 @@ def new_site_id() -> str:
 def site_of(owner_id: str) -> str:
     """The site id that a site's or sector's id begins with, so that any object id tells its site without a look-up."""
     return owner_id[:SITE_ID_LENGTH]
+
+
+def moment_of(public_id: str) -> datetime:
+    """When a ULID was made, to the millisecond. Raises: ValueError for text that is none."""
+    if len(public_id) != 26 or public_id[0] > "7" or any(c not in ALPHABET for c in public_id):
+        raise ValueError(f"not a ULID: {public_id!r}")
+    number = 0
+    for character in public_id[:10]:
+        number = number << 5 | ALPHABET.index(character)
+    return _EPOCH + timedelta(milliseconds=number)

@@ -1,10 +1,13 @@
 """Logs, metrics and traces by AWS Lambda Powertools; the tracer's SDK is loaded only when tracing is on."""
 
+import logging
 import os
+import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import MetricUnit
 
 if TYPE_CHECKING:
@@ -13,9 +16,46 @@ if TYPE_CHECKING:
 NAMESPACE = "igny8"
 
 
+# Forms of secrets that may be in what others send us: API keys, bearer and basic credentials, credentials in an address, JSON Web Tokens,
+# WordPress application passwords (six groups of four), signatures of S3 addresses. The second line of defence: the first is that
+# nothing secret is put into a log or an error.
+_SECRETS = (
+    re.compile(r"\b(?:sk|pk|rk)-[A-Za-z0-9_-]{12,}"),
+    re.compile(r"\b(?:whsec|igny8|ghp|xox[bp])_[A-Za-z0-9_-]{12,}"),
+    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)?"),
+    re.compile(r"(?i)(?<=\bbearer )[A-Za-z0-9._~+/=-]{8,}"),
+    re.compile(r"(?i)(?<=\bbasic )[A-Za-z0-9+/=]{8,}"),
+    re.compile(r"(?<=://)[^/\s:@\"'<>]{1,200}:[^/\s@\"'<>]{1,200}(?=@)"),
+    re.compile(r"\b(?=[A-Za-z ]{0,28}\d)(?=[a-z0-9 ]{0,28}[A-Z])(?:[A-Za-z0-9]{4} ){5}[A-Za-z0-9]{4}\b"),
+    re.compile(r"(?i)(?<=X-Amz-Signature=)[0-9a-f]{16,}"),
+)
+HIDDEN = "[hidden]"
+
+
+def masked(text: str) -> str:
+    """The text without what has the form of a secret."""
+    for form in _SECRETS:
+        text = form.sub(HIDDEN, text)
+    return text
+
+
+class _Masked(LambdaPowertoolsFormatter):
+    """Powertools' JSON lines, masked at the very end: what a message, an extra field or an exception holds is text only here."""
+
+    def serialize(self, log: Any) -> str:
+        return masked(super().serialize(log))
+
+
+# What these write at their lower levels are whole requests: passwords for Cognito, plain text for KMS. Nobody needs that in a log, so
+# lowering the root logger's level does not bring it there.
+_TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3", "openai", "httpx", "httpx2", "httpcore", "httpcore2")
+
+
 @cache
 def logger() -> Logger:
-    return Logger(service="igny8", use_rfc3339=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return Logger(service="igny8", logger_formatter=_Masked(use_rfc3339=True))
 
 
 @cache

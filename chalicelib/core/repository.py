@@ -194,6 +194,7 @@ class Repository(Generic[M]):
         for a batch, since a transaction may touch an item once."""
         writes = [put_new(self.key(record.id), self._stored(record), on_fail=self._exists)]
         writes += [self._sentinel(u, record, add=True) for u in self.entity.unique if u.value(record) is not None]
+        writes += self.entity.beside(self.scope.tenant, None, record)
         return writes + (self.counting([(None, record)]) if counted else [])
 
     def changing(self, old: M, new: M, *, counted: bool = True) -> list[Write]:
@@ -206,6 +207,7 @@ class Repository(Generic[M]):
             if before != after:
                 writes += [self._sentinel(u, old, add=False)] if before is not None else []
                 writes += [self._sentinel(u, new, add=True)] if after is not None else []
+        writes += self.entity.beside(self.scope.tenant, old, new)
         return writes + (self.counting([(old, new)]) if counted else [])
 
     def create(self, record: M, *extra: Write) -> M:
@@ -256,6 +258,7 @@ class Repository(Generic[M]):
     def deleting(self, old: M) -> list[Write]:
         writes = [remove(self.key(old.id), "version = :seen", seen=old.version)]
         writes += [self._sentinel(u, old, add=False) for u in self.entity.unique if u.value(old) is not None]
+        writes += self.entity.beside(self.scope.tenant, old, None)
         return writes + self.counting([(old, None)])
 
     def restore(self, public_id: str) -> M:

@@ -16,11 +16,16 @@ Target = Literal["wordpress", "webhook", "static"]
 SECRET_FIELDS = ("app_password", "api_key")
 SIGNING_SECRET_CHARACTERS = 52  # random ones of 5 bits each: as much as the SHA-256 of the signature can use
 SIGNING_SECRET_MIN_CHARACTERS = 16
+WAITED_SECONDS = 8.0  # of one call to a target; a test of a connection makes three
 
 
 class Connection(SiteRecord):
-    """url: the WordPress site's address or the webhook's; base_url: public address of a static site; *_sealed: secrets, never answered
-    (api_key: the key that a webhook's deliveries are signed with, or the companion plugin's key of a WordPress site)."""
+    """url: the WordPress site's address or the webhook's; base_url: public address of a static site; last_synced_at: of the last `sync`
+    that came to its end.
+
+    *_sealed: secrets, never answered. api_key: the key that a webhook's deliveries are signed with, or the companion plugin's key of a
+    WordPress site; report_secret: what that plugin signs its reports with.
+    """
 
     name: str = Field(min_length=1, max_length=120)
     target: Target
@@ -29,6 +34,8 @@ class Connection(SiteRecord):
     username: str = Field("", max_length=200)
     app_password_sealed: str | None = None
     api_key_sealed: str | None = None
+    report_secret_sealed: str | None = None
+    last_synced_at: str | None = None
     default_status: Literal["publish", "draft"] = "publish"
     is_active: bool = True
 
@@ -44,6 +51,8 @@ class Connection(SiteRecord):
             host = None
         if not host or parts.scheme not in ("https", "http") or any(c in value for c in "\"'<>` \\\t\r\n"):
             raise ValueError("must be an address such as https://example.com")
+        if "@" in parts.netloc:  # it would be stored and answered as it is
+            raise ValueError("must not hold a user name or password; those have fields of their own")
         # A webhook is called as it was typed in: with another path its server answers with a redirect, or not at all.
         return value if info.data.get("target") == "webhook" and info.field_name == "url" else value.rstrip("/")
 
@@ -117,8 +126,15 @@ class Connections(Service[Connection]):
             raise ValidationFailed.field("url", "must begin with https://.")
 
     def present(self, records: Any) -> list[dict[str, Any]]:
-        hidden = {f"{name}_sealed" for name in SECRET_FIELDS}
-        return [{**r.model_dump(exclude=hidden), **{f"has_{n}": bool(getattr(r, f"{n}_sealed")) for n in SECRET_FIELDS}} for r in records]
+        hidden = {f"{name}_sealed" for name in (*SECRET_FIELDS, "report_secret")}
+        return [
+            {
+                **r.model_dump(exclude=hidden),
+                **{f"has_{n}": bool(getattr(r, f"{n}_sealed")) for n in SECRET_FIELDS},
+                "reports_back": bool(r.report_secret_sealed),
+            }
+            for r in records
+        ]
 
     def active(self, site_id: str) -> Connection | None:
         """The site's publishing target: its oldest active connection."""
@@ -131,9 +147,12 @@ def new_signing_secret() -> str:
     return f"whsec_{random_id(SIGNING_SECRET_CHARACTERS)}"
 
 
-def publisher_of(ctx: Context, connection: Connection, site_name: str) -> Publisher:
-    """The publisher with its secrets unsealed, for this call only."""
-    fields = connection.model_dump()
+def publisher_of(ctx: Context, connection: Connection, site_name: str, *, waited_for: bool = False) -> Publisher:
+    """The publisher with its secrets unsealed, for this call only. waited_for: a caller of the API waits for it, who gets no answer after
+    29 seconds (Source: API Gateway's integration timeout)."""
+    fields = connection.model_dump(exclude={"report_secret_sealed"})
+    if waited_for:
+        fields["timeout_seconds"] = WAITED_SECONDS
     for name in SECRET_FIELDS:
         sealed = fields.pop(f"{name}_sealed")
         if sealed:

@@ -6,7 +6,10 @@ from chalicelib.core.bulk import each
 from chalicelib.core.context import Context
 from chalicelib.core.errors import AlreadyPublished, AppError, Conflict, ValidationFailed
 from chalicelib.integration.connections import Connections, publisher_of
-from chalicelib.integration.publishing import NoTarget, article_of, fingerprint, give_up, publish, record_key, withdraw
+from chalicelib.integration.publish_record import known, record_key
+from chalicelib.integration.publishing import NoTarget, article_of, fingerprint, give_up, publish, withdraw
+from chalicelib.integration.remote import drift
+from chalicelib.ports import RemoteSite
 from chalicelib.system import progress
 from chalicelib.writer.content import CONTENT, Content
 from chalicelib.writer.editing import Editor
@@ -38,7 +41,7 @@ def need_publishable(ctx: Context, content: Content) -> None:
     if connection is None:
         raise NoTarget()
     if content.content_type in ASKED_TYPES:
-        reason = publisher_of(ctx, connection, "").refuses(content.content_type)
+        reason = publisher_of(ctx, connection, "", waited_for=True).refuses(content.content_type)
         if reason:
             raise ValidationFailed.field("content_type", reason)
     if content.status != "published":
@@ -49,7 +52,7 @@ def need_publishable(ctx: Context, content: Content) -> None:
 
 
 def _queued(ctx: Context, ids: list[str], *, optimistic: bool = False) -> dict[str, Any]:
-    task_id = progress.open_task(ctx, "publish", len(ids))
+    task_id = progress.open_task(ctx, "publish", ids)
     contents = ctx.repository(CONTENT)
     try:
         for content_id in ids:
@@ -126,10 +129,18 @@ def unpublish(ctx: Context, content_id: str, *, delete_remote: bool = False) -> 
 
 
 def status(ctx: Context, content_id: str) -> dict[str, Any]:
-    """What is known of the content's remote post: from the content and from the publish record of its site's target."""
+    """How the content's remote post stands: asked of the target where it can be asked, else as it last answered. Changes nothing; `sync`
+    brings the content to what is found. Raises: NotFound."""
     content = ctx.repository(CONTENT).get(content_id)
     connection = Connections(ctx).active(content.site_id)
     record = ctx.deps.table.get(record_key(ctx, content, connection)) if connection is not None else None
+    post, state, message = known(record), None, None
+    if connection is not None and post is not None:
+        try:
+            site = publisher_of(ctx, connection, "", waited_for=True)
+            state = site.states([post])[post.external_id] if isinstance(site, RemoteSite) else None
+        except AppError as error:
+            message = error.message
     return {
         "content": content.id,
         "status": content.status,
@@ -138,8 +149,12 @@ def status(ctx: Context, content_id: str) -> dict[str, Any]:
         "external_id": content.external_id,
         "external_url": content.external_url,
         "target": connection.target if connection is not None else None,
-        "remote_id": record.get("external_id") if record else None,
-        "remote_url": record.get("url") if record else None,
-        "remote_status": record.get("status") if record else None,
+        "remote_id": post.external_id if post else None,
+        "remote_url": (state.url if state else "") or (post.url if post else None),
+        "remote_status": state.status if state else post.status if post else None,
+        "remote_title": state.title if state else None,
         "remembered_at": record.get("remembered_at") if record else None,
+        "asked": state is not None,
+        "drift": drift(post, state) if post and state else None,
+        "message": message,
     }

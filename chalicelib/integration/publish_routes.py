@@ -9,6 +9,7 @@ from chalicelib.core.errors import AlreadyPublished, Conflict, NotFound
 from chalicelib.core.routing import Answer, Call, Router
 from chalicelib.integration import publish_requests
 from chalicelib.integration.connections import Target
+from chalicelib.integration.remote import Event
 from chalicelib.writer.answers import UnpublishedContent
 from chalicelib.writer.content import Contents, ContentStatus, SyncStatus, body_html
 
@@ -46,7 +47,9 @@ class ContentsToPublish(Body):
 
 
 class RemotePost(BaseModel):
-    """sync_*, external_*: what the content says. target, remote_*: what is remembered for the site's target, null when there is none."""
+    """sync_*, external_*: what the content says. target, remote_*: the post on the site's target, null when there is none. asked: the
+    target was asked just now; else remote_* is what it last answered, and message says why if it could not be asked. drift: what people
+    did to the post there since; `sync` brings the content to that."""
 
     content: str
     status: ContentStatus
@@ -58,7 +61,11 @@ class RemotePost(BaseModel):
     remote_id: str | None
     remote_url: str | None
     remote_status: str | None
+    remote_title: str | None
     remembered_at: str | None
+    asked: bool
+    drift: Event | None
+    message: str | None
 
 
 class QueuedMany(BaseModel):
@@ -101,5 +108,5 @@ def unpublish(call: Call) -> Answer:
 
 @router.get("content/{id}/wordpress_status", summary="The remote post of a content", answer=RemotePost, errors=(NotFound,))
 def wordpress_status(call: Call) -> Any:
-    """As the target last answered."""
+    """Asks the target where it can be asked (WordPress); changes nothing."""
     return publish_requests.status(call.ctx, call.id)

@@ -1,30 +1,29 @@
 """Publishing a content: one remote post for each (content, target), whatever is retried, times out or runs twice.
 
-The publish record beside the content (`PUB#<connection>`) remembers the remote post, also after an unpublish, and carries the lease
-that keeps two workers from publishing the same content at once.
+The publish record (`publish_record`) remembers the remote post, also after an unpublish, and carries the lease that keeps two workers
+from publishing the same content at once.
 """
 
 import hashlib
 import json
-import math
-from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.auth.sites import get_site
+from chalicelib.auth.sites import Site, get_site
 from chalicelib.core.context import Context
 from chalicelib.core.errors import AlreadyPublished, AppError, Conflict, NotFound, Retryable, Stale
-from chalicelib.core.ids import parse_stamp, random_id, stamp
+from chalicelib.core.ids import parse_stamp, stamp
 from chalicelib.core.observability import logger
 from chalicelib.core.rewrite import rewrite
-from chalicelib.core.table import Item, Key, Write, update
+from chalicelib.core.table import Write, update
 from chalicelib.integration.connections import Connection, Connections, publisher_of
+from chalicelib.integration.publish_record import leased, take_lease
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.ports import Article, ArticleImage, RemotePost, Term
-from chalicelib.writer.content import CONTENT, Content, body_html, content_partition
+from chalicelib.writer.content import CONTENT, Content, body_html
 from chalicelib.writer.html import heading_number, insert_figure
 from chalicelib.writer.images import images_of
+from chalicelib.writer.json_ld import json_ld
 
-LEASE_SECONDS = 180
 _SUFFIX = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 
 
@@ -32,16 +31,6 @@ class NoTarget(Conflict):
     """The site has no active connection."""
 
     default = "This site has no publishing target; add a connection first."
-
-
-class PublishBusy(Retryable):
-    """Another worker publishes this content right now."""
-
-    default = "This content is being published by another worker."
-
-
-def record_key(ctx: Context, content: Content, connection: Connection) -> Key:
-    return content_partition(ctx.tenant, content.id), f"PUB#{connection.id}"
 
 
 def publish(ctx: Context, content_id: str) -> Content:
@@ -53,87 +42,25 @@ def publish(ctx: Context, content_id: str) -> Content:
     connection = Connections(ctx).active(content.site_id)
     if connection is None:
         raise NoTarget()
-    key, owner = record_key(ctx, content, connection), random_id(16)
-    record = _lease(ctx, key, owner)
+    lease = take_lease(ctx, content, connection)
     try:
         article = article_of(ctx, content, connection)
         version = fingerprint(article)
-        known = _known(record)
-        if known is not None and record.get("hash") == version and content.status == "published":
+        known = lease.known()
+        if known is not None and lease.item.get("hash") == version and content.status == "published":
             raise AlreadyPublished()
         content = _mark(ctx, content_id, sync_status="publishing", sync_reason=None)
         post = publisher_of(ctx, connection, article.site_name).publish(article, known)
-        _remember(ctx, key, owner, post, version)
+        lease.remember(content_id, connection.id, post, version)
         return _published(ctx, content_id, connection, post)
     except AlreadyPublished:
-        _release(ctx, key, owner)
+        lease.release()
         raise
     except Exception as error:
-        _release(ctx, key, owner)
+        lease.release()
         reason = error.message if isinstance(error, AppError) else "An unexpected error; see the log."
         _say(ctx, content_id, "queued" if isinstance(error, (Retryable, Stale)) else "failed", reason)
         raise
-
-
-def _lease(ctx: Context, key: Key, owner: str) -> Item:
-    now = ctx.deps.clock.now()
-    until = stamp(now + timedelta(seconds=LEASE_SECONDS))
-    record = ctx.deps.table.write(
-        update(
-            key,
-            "SET lease_owner = :owner, lease_until = :until ADD tries :one",
-            "attribute_not_exists(lease_until) OR lease_until < :now",
-            on_fail=lambda old: _busy(old, now),
-            owner=owner,
-            until=until,
-            now=stamp(now),
-            one=1,
-        )
-    )
-    assert record is not None
-    return record
-
-
-def _busy(record: Item | None, now: datetime) -> PublishBusy:
-    """When to come back: when the present worker's lease ends."""
-    left = (parse_stamp(record["lease_until"]) - now).total_seconds() if record else LEASE_SECONDS
-    return PublishBusy(retry_after_seconds=max(1, math.ceil(left)))
-
-
-def _release(ctx: Context, key: Key, owner: str) -> None:
-    try:
-        ctx.deps.table.write(update(key, "REMOVE lease_owner, lease_until", "lease_owner = :owner", owner=owner))
-    except Stale:
-        logger().warning("publish lease was taken over", extra={"key": key[1]})
-
-
-def _known(record: Item) -> RemotePost | None:
-    if "external_id" not in record:
-        return None
-    return RemotePost(
-        record["external_id"], record.get("url", ""), record.get("status", ""), media=record.get("media", {}), kind=record.get("kind", "")
-    )
-
-
-def _remember(ctx: Context, key: Key, owner: str, post: RemotePost, version: str) -> None:
-    """Keep the remote post first: whatever happens after, the next try finds it."""
-    ctx.deps.table.write(
-        update(
-            key,
-            "SET external_id = :id, #u = :url, #s = :status, media = :media, kind = :kind, #h = :hash, remembered_at = :at "
-            "REMOVE lease_owner, lease_until",
-            "lease_owner = :owner",
-            names={"#u": "url", "#s": "status", "#h": "hash"},
-            id=post.external_id,
-            url=post.url,
-            status=post.status,
-            media=post.media,
-            kind=post.kind,
-            hash=version,
-            at=stamp(ctx.deps.clock.now()),
-            owner=owner,
-        )
-    )
 
 
 def withdraw(ctx: Context, content: Content, connection: Connection) -> bool:
@@ -142,21 +69,23 @@ def withdraw(ctx: Context, content: Content, connection: Connection) -> bool:
 
     Raises: PublishBusy, UpstreamUnavailable, UpstreamRejected.
     """
-    key, owner = record_key(ctx, content, connection), random_id(16)
-    known = _known(_lease(ctx, key, owner))
-    try:
+    with leased(ctx, content, connection) as lease:
+        known = lease.known()
         if known is None:
             return False
         site = get_site(ctx, content.site_id)
-        gone = publisher_of(ctx, connection, site.name).withdraw(content.id, known)
+        gone = publisher_of(ctx, connection, site.name, waited_for=True).withdraw(content.id, known)
         ctx.deps.table.write(
             update(
-                key, "SET #s = :trash REMOVE #h", "lease_owner = :owner", names={"#s": "status", "#h": "hash"}, trash="trash", owner=owner
+                lease.key,
+                "SET #s = :trash REMOVE #h",
+                "lease_owner = :owner",
+                names={"#s": "status", "#h": "hash"},
+                trash="trash",
+                owner=lease.owner,
             )
         )
         return gone
-    finally:
-        _release(ctx, key, owner)
 
 
 def _mark(ctx: Context, content_id: str, **changes: Any) -> Content:
@@ -180,12 +109,15 @@ def _published(ctx: Context, content_id: str, connection: Connection, post: Remo
             "external_id": post.external_id,
             "external_url": post.url,
             "external_type": connection.target,
+            "external_metadata": {**old.external_metadata, "remote_status": post.status},
             "published_at": old.published_at or stamp(ctx.deps.clock.now()),
         }
 
     def page(old: Content, new: Content) -> list[Write]:
         """One more published page of its cluster: added, so that many workers publishing at once never wait for each other."""
         if old.status == "published":
+            return []
+        if not old.cluster:
             return []
         return [update(ctx.repository(CLUSTER).key(old.cluster), "ADD mapped_pages :one, version :one", "attribute_exists(pk)", one=1)]
 
@@ -214,7 +146,7 @@ def article_of(ctx: Context, content: Content, connection: Connection) -> Articl
         if image.image_type == "in_article":
             at = heading_number(html, image.after_heading or "")
             html = insert_figure(html, name, image.alt, after_heading=at, width_px=image.width_px or 0, height_px=image.height_px or 0)
-    terms = [Term(n, _slug(n), "category") for n in content.categories] + [Term(n, _slug(n), "tag") for n in content.tags]
+    terms = [_category(n) for n in content.categories] + [Term(n, _slug(n), "tag") for n in content.tags]
     return Article(
         source_id=content.id,
         title=content.title,
@@ -229,10 +161,18 @@ def article_of(ctx: Context, content: Content, connection: Connection) -> Articl
         status=connection.default_status,
         terms=tuple(t for t in terms if t.slug),
         images=tuple(pictures),
-        json_ld=_json_ld(content, site.name),
+        json_ld=_json_ld(ctx, content, site, html, pictures),
         generated_by=content.generated_by,
+        author=content.author,
         site_name=site.name,
+        published_at=parse_stamp(content.published_at) if content.published_at else None,
     )
+
+
+def _category(name: str) -> Term:
+    """`Guides > Coffee` is the category Coffee below Guides."""
+    *parents, own = [part.strip() for part in name.split(" > ") if part.strip()] or [name]
+    return Term(own, _slug(own), "category", parents=tuple(parents))
 
 
 def _slug(name: str) -> str:
@@ -241,28 +181,17 @@ def _slug(name: str) -> str:
     return str(slugify(name))[:200]
 
 
-def _json_ld(content: Content, site_name: str) -> dict[str, Any]:
-    """schema.org Article, with a FAQPage where the article has one."""
-    article: dict[str, Any] = {
-        "@type": "Article",
-        "headline": content.title[:110],
-        "description": content.meta_description or content.excerpt,
-        "inLanguage": content.language,
-        "dateModified": content.updated_at,
-        "datePublished": content.published_at or content.created_at,
-        "publisher": {"@type": "Organization", "name": site_name},
-        "keywords": [k for k in [content.primary_keyword, *content.secondary_keywords] if k],
-    }
-    graph = [article]
-    if content.faq:
-        entries = [{"@type": "Question", "name": f.question, "acceptedAnswer": {"@type": "Answer", "text": f.answer}} for f in content.faq]
-        graph.append({"@type": "FAQPage", "mainEntity": entries})
-    return {"@context": "https://schema.org", "@graph": graph}
+def _json_ld(ctx: Context, content: Content, site: Site, html: str, pictures: list[ArticleImage]) -> dict[str, Any]:
+    ordered = sorted(pictures, key=lambda p: (p.image_type != "featured", p.position))
+    at = stamp(ctx.deps.clock.now())
+    images = [picture.source for picture in ordered]
+    return json_ld(content, html, publisher=site.name, domain=site.domain or "", images=images, published_at=at)
 
 
 def fingerprint(article: Article) -> str:
     """Hash of what a reader would see, to tell whether an article has changed since it was published."""
     texts = [article.title, article.slug, article.html, article.excerpt, article.meta_title, article.meta_description, article.status]
+    texts.append(article.author)
     pictures = [(i.filename, i.alt, hashlib.sha256(i.data).hexdigest()) for i in article.images]
     seen: list[Any] = [*texts, [t.slug for t in article.terms], pictures]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()

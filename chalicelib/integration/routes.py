@@ -2,26 +2,32 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.auth.sites import get_site
 from chalicelib.core.answers import answer_model
-from chalicelib.core.errors import Duplicate, PlanLimit, ValidationFailed
+from chalicelib.core.bulk import Body
+from chalicelib.core.errors import Conflict, Duplicate, NotAuthenticated, NotFound, PlanLimit, TooLarge, ValidationFailed
 from chalicelib.core.idempotency import HEADER
 from chalicelib.core.resource import resource_routes
-from chalicelib.core.routing import Answer, Call, Router
+from chalicelib.core.routing import BASE, Answer, Call, Router
 from chalicelib.core.service import reject_unknown
-from chalicelib.integration import publish_routes
+from chalicelib.integration import publish_routes, remote_jobs, reports
 from chalicelib.integration.connections import CONNECTION, SECRET_FIELDS, Connections, Target, new_signing_secret, publisher_of
 
 router = Router("integration", tag="Integration", throttle="default")
 
 
-_HAS_SECRETS: dict[str, Any] = {f"has_{name}": bool for name in SECRET_FIELDS}
-_SEALED = [f"{name}_sealed" for name in SECRET_FIELDS]
+_HAS_SECRETS: dict[str, Any] = {**{f"has_{name}": bool for name in SECRET_FIELDS}, "reports_back": bool}
+_SEALED = [f"{name}_sealed" for name in (*SECRET_FIELDS, "report_secret")]
 ConnectionAnswer = answer_model(CONNECTION.model, hidden=_SEALED, **_HAS_SECRETS)
 # signing_secret: the one made here for a webhook created without api_key, in this answer only; else null.
 CreatedConnection = answer_model(CONNECTION.model, hidden=_SEALED, called="CreatedConnection", signing_secret=str | None, **_HAS_SECRETS)
+
+
+class TaskAccepted(BaseModel):
+    task_id: str
+    accepted: int
 
 
 class ConnectionTest(BaseModel):
@@ -91,8 +97,94 @@ def create_connection(call: Call) -> Answer:
 def test_connection(call: Call) -> Any:
     connections = Connections(call.ctx)
     connection = connections.get(call.id)
-    found = publisher_of(call.ctx, connection, get_site(call.ctx, connection.site_id).name).check()
+    found = publisher_of(call.ctx, connection, get_site(call.ctx, connection.site_id).name, waited_for=True).check()
     return {"ok": found.ok, "message": found.message, "details": found.details}
+
+
+class Reports(BaseModel):
+    """reports_back: whether the site reports from now on; message: for a person."""
+
+    reports_back: bool
+    message: str
+
+
+@router.post(
+    "connections/{id}/reports", role="admin", summary="Have the site report what is changed there", answer=Reports, errors=(Conflict,)
+)
+def reports_on(call: Call) -> Any:
+    """Tells our companion plugin where to report, with a new secret that both keep. Needs its key, or an administrator's password."""
+    base, _, _ = call.url.partition(f"{BASE}/")
+    connections = Connections(call.ctx)
+    _, on = reports.switch_on(call.ctx, connections.get(call.id), f"{base}{BASE}/")
+    said = (
+        "The site reports what people change there."
+        if on
+        else "The IGNY8 Bridge plugin is not active there, or this login may not set it up."
+    )
+    return {"reports_back": on, "message": said}
+
+
+@router.post(
+    "connections/{id}/sync",
+    role="editor",
+    summary="Pull terms and statuses from a target",
+    answer=TaskAccepted,
+    status=202,
+    errors=(Conflict,),
+)
+def sync(call: Call) -> Any:
+    """Terms become taxonomy terms here; contents whose posts were published, edited, taken offline, trashed or deleted there say so."""
+    return remote_jobs.start_sync(call.ctx, Connections(call.ctx).get(call.id))
+
+
+class ImportBody(Body):
+    """sector_id: where the contents go; the site's default sector when left out."""
+
+    sector_id: str | None = None
+
+
+@router.post(
+    "connections/{id}/import",
+    role="editor",
+    summary="Take over the posts a site has",
+    body=ImportBody,
+    answer=TaskAccepted,
+    status=202,
+    errors=(Conflict, NotFound),
+)
+def import_posts(call: Call) -> Any:
+    """Published posts and pages become contents with `source: wordpress`; done again, what was edited there is brought up to date."""
+    return remote_jobs.start_import(call.ctx, Connections(call.ctx).get(call.id), call.body.sector_id)
+
+
+class ReportQuery(BaseModel):
+    """connection: as in the address that the plugin was given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    connection: str = Field("", max_length=200)
+
+
+class ReportTaken(BaseModel):
+    """applied: whether it told anything new."""
+
+    event: str
+    applied: bool
+
+
+@router.post(
+    reports.PATH.removeprefix("integration/"),
+    role=None,
+    summary="A report of the companion plugin",
+    query=ReportQuery,
+    body_schema=reports.Report,
+    answer=ReportTaken,
+    errors=(NotAuthenticated, Conflict, TooLarge),
+)
+def report(call: Call) -> Any:
+    """Signed with HMAC-SHA256 over `<X-IGNY8-Timestamp>.<body>` in `X-IGNY8-Signature: sha256=<hex>`, at most five minutes old; the same
+    report again is 409."""
+    return reports.receive(call.deps, call.query.connection, call.headers, call.raw)
 
 
 router.routes += publish_routes.router.routes

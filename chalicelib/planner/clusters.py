@@ -8,6 +8,7 @@ from chalicelib.billing.plans import use
 from chalicelib.core.entity import Entity, Filter, SectorRecord, Unique, in_sector
 from chalicelib.core.errors import PreconditionFailed
 from chalicelib.core.service import Service
+from chalicelib.system.origin import Origin
 
 ClusterStatus = Literal["new", "mapped"]
 
@@ -31,6 +32,7 @@ class Cluster(SectorRecord):
     status: ClusterStatus = "new"
     disabled: bool = False
     generated_by: str = ""
+    provenance: Origin | None = None
 
 
 def pending_clusters(sector_id: str) -> str:

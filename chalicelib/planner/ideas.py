@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from chalicelib.auth.sites import get_site
 from chalicelib.billing.plans import use
 from chalicelib.core.entity import Entity, Filter, SectorRecord, in_sector
 from chalicelib.core.errors import ValidationFailed
@@ -14,6 +15,8 @@ from chalicelib.planner.cluster_figures import figure_writes, idea_deltas
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.keywords import KEYWORD
 from chalicelib.planner.names import with_names
+from chalicelib.planner.subjects import beside_idea, most_alike
+from chalicelib.system.origin import Origin
 
 IdeaStatus = Literal["new", "queued", "completed"]
 ContentType = Literal["post", "page", "product", "taxonomy"]
@@ -26,8 +29,18 @@ class OutlineSection(BaseModel):
     points: list[str] = Field(default_factory=list, max_length=30)
 
 
+class SimilarTo(BaseModel):
+    """type: idea or content; similarity: 0 to 1."""
+
+    type: str
+    id: str
+    title: str
+    similarity: float
+
+
 class Idea(SectorRecord):
-    """target_keywords: the texts of the keywords (read-only); keyword_objects: their ids; keyword_cluster: the cluster's id."""
+    """target_keywords: the texts of the keywords (read-only); keyword_objects: their ids; keyword_cluster: the cluster's id. similar_to:
+    what of the site an idea made by hand would compete with, as a warning (ideas that AI plans do not compete)."""
 
     idea_title: str = Field(min_length=1, max_length=300)
     description: str = Field("", max_length=5000)
@@ -44,7 +57,9 @@ class Idea(SectorRecord):
     outline: list[OutlineSection] = Field(default_factory=list, max_length=40)
     brief: str = Field("", max_length=5000)
     cta: str = Field("", max_length=500)
+    market: str = Field("", max_length=60)
     author_profile: str | None = None
+    strategy: str | None = None
     is_priority: bool = False
     is_assigned: bool = False
     is_review_required: bool = False
@@ -52,7 +67,9 @@ class Idea(SectorRecord):
     disabled: bool = False
     published_url: str | None = None
     task: str | None = None
+    similar_to: SimilarTo | None = None
     generated_by: str = ""
+    provenance: Origin | None = None
 
 
 def pending_ideas(sector_id: str) -> str:
@@ -76,7 +93,9 @@ _WRITABLE = frozenset(
         "outline",
         "brief",
         "cta",
+        "market",
         "author_profile",
+        "strategy",
         "is_priority",
         "is_assigned",
         "is_review_required",
@@ -102,6 +121,7 @@ IDEA: Entity[Idea] = Entity(
     patch=_WRITABLE | {"status"},
     counted=("status",),
     ranked=("status", ("new", "queued", "completed")),
+    beside=beside_idea,
 )
 NewIdea = IDEA.create_shape({"site_id", "sector_id"})
 
@@ -111,11 +131,14 @@ class Ideas(Service[Idea]):
     related = {"keyword_cluster": CLUSTER}  # noqa: RUF012
 
     def create(self, body: dict[str, Any]) -> Idea:
-        """Raises: ValidationFailed, NotFound."""
+        """An idea that competes with another, or with a content, is made all the same and says so. Raises: ValidationFailed, NotFound."""
         wanted = parsed(NewIdea, body).model_dump(exclude={"site_id", "sector_id"})
         owner = self.owner(body)
         record = self.repository.new(owner, **{**wanted, **self._keywords(owner, wanted)})
         self.check_related(record)
+        language = record.language or get_site(self.ctx, record.site_id).language
+        similar = most_alike(self.ctx, record.site_id, record.primary_keyword, record.idea_title, language)
+        record = record.model_copy(update={"similar_to": SimilarTo(**similar) if similar else None})
         return in_turn(lambda: self.repository.create(record, *self._figures(None, record), *use(self.ctx, ideas=1)))
 
     def patch(self, public_id: str, body: dict[str, Any], *, if_match: int | None = None) -> Idea:

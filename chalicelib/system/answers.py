@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from chalicelib.system.settings import ImageFallback, TextFunction
+
 
 class TaskStep(BaseModel):
     """item: id of the object that was worked on. credits: charged for it."""
@@ -16,6 +18,16 @@ class TaskStep(BaseModel):
     message: str = ""
 
 
+class TaskItem(BaseModel):
+    """phase: as of the task. percentage: of this item alone. message: what is done now, or how it ended."""
+
+    id: str
+    state: Literal["pending", "running", "done", "skipped", "failed"]
+    phase: str
+    percentage: int
+    message: str
+
+
 class TaskError(BaseModel):
     """As `error` of an error answer; it may hold more."""
 
@@ -25,7 +37,9 @@ class TaskError(BaseModel):
 
 
 class TaskProgress(BaseModel):
-    """phase: INIT, PREP, AI_CALL, PARSE, SAVE, DONE. result, error: of a task that has ended.
+    """phase: INIT, PREP, AI_CALL, PARSE, SAVE, DONE, of the item that was heard of last. percentage: of all items, never less than
+    before. items: in the order they were asked for, empty for work that has none. steps: the items that have ended, in the order of
+    their ends. result, error: of a task that has ended.
 
     result: for AI work `{succeeded: [{id, outcome, credits, result}], failed: [{id, code, message}]}`, for publishing the same with
     ids alone in `succeeded`, for a keyword file its import report.
@@ -37,6 +51,7 @@ class TaskProgress(BaseModel):
     phase: str
     message: str
     steps: list[TaskStep]
+    items: list[TaskItem]
     result: dict[str, Any] | None = None
     error: TaskError | None = None
 
@@ -51,11 +66,37 @@ class ProviderSettings(BaseModel):
     version: int
     is_active: bool
     model: str
+    models: dict[TextFunction, str] = {}
+    fallback_models: list[str] = []
     base_url: str = ""
     image_model: str = ""
+    embedding_model: str = ""
     use_for_embeddings: bool = False
     provider: Literal["", "openai", "runware"] = ""
+    fallbacks: list[ImageFallback] = []
     has_api_key: bool = False
+
+
+class FallbackModel(BaseModel):
+    provider: str
+    model: str
+
+
+class ProviderStatus(BaseModel):
+    """provider, model: who is asked first; fallbacks: who is asked when they do not answer, in order. own_key: the account pays them
+    itself. premium: an image has the price of a premium one. state: `open`: does not answer and is not asked until `until`; `half_open`:
+    one call tries it; `refused`: refuses the key, as `message` says. warnings: of models that end."""
+
+    function: Literal["auto_cluster", "generate_ideas", "generate_content", "generate_image_prompts", "generate_images", "embeddings"]
+    provider: str
+    model: str
+    own_key: bool
+    premium: bool
+    fallbacks: list[FallbackModel]
+    state: Literal["closed", "open", "half_open", "refused"]
+    until: str | None
+    message: str
+    warnings: list[str]
 
 
 class RouteFigures(BaseModel):

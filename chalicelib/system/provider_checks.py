@@ -6,15 +6,16 @@ from typing import Any
 from pydantic import BaseModel
 
 from chalicelib.billing.credits import Ledger
-from chalicelib.billing.plans import plan_prices
-from chalicelib.billing.prices import price_of
 from chalicelib.core.context import Context, ProviderChoice
 from chalicelib.core.errors import AppError
 from chalicelib.core.ids import ulid
-from chalicelib.ports import ImageRequest, TextRequest
-from chalicelib.system.settings import Provider, Settings, provider_for
+from chalicelib.ports import ImageRequest, TextModel, TextRequest
+from chalicelib.system.circuits import Circuits
+from chalicelib.system.provider_choice import price_for, provider_for
+from chalicelib.system.provider_status import look_up_dates, warnings_of
+from chalicelib.system.settings import Settings
 
-TIMEOUT_SECONDS = 22.0  # API Gateway waits 29
+TIMEOUT_SECONDS = 18.0  # API Gateway waits 29, and the list of models is asked for too
 SIZE_PX = 512
 URL_SECONDS = 3600
 
@@ -26,7 +27,9 @@ class Greeting(BaseModel):
 
 
 def try_provider(ctx: Context, integration_type: str) -> dict[str, Any]:
-    """{ok, message, provider, model, milliseconds}. A provider that refuses is an answer, not an error. Raises: NotFound."""
+    """{ok, message, provider, model, milliseconds, warnings}. A provider that refuses is an answer, not an error. It is asked whatever
+    its circuit says; when it does what it is asked, the account's circuits are closed. Raises: NotFound."""
+    ctx = ctx.remembering()
     settings = Settings(ctx)
     saved = settings.of(integration_type)
     if integration_type == "image_generation":
@@ -37,7 +40,12 @@ def try_provider(ctx: Context, integration_type: str) -> dict[str, Any]:
     if saved.api_key_sealed is None:
         return _said(False, "There is no API key of your own yet.", ProviderChoice(integration_type, saved.model), 0)
     choice = settings.choice(saved)
-    return _ask(ctx, choice) if integration_type == "openai" else _draw(ctx, choice)
+    if integration_type != "openai":
+        return _draw(ctx, choice)
+    said = _ask(ctx, choice)
+    if said["ok"]:
+        look_up_dates(ctx, fresh=True)
+    return {**said, "warnings": warnings_of(ctx)}
 
 
 def _ask(ctx: Context, choice: ProviderChoice) -> dict[str, Any]:
@@ -51,13 +59,14 @@ def _ask(ctx: Context, choice: ProviderChoice) -> dict[str, Any]:
     )
     started = time.monotonic()
     try:
-        model = ctx.deps.text(choice)
+        model: TextModel = ctx.deps.text(choice)
         answer = model.complete(request)
         Greeting.model_validate_json(answer.text)
     except AppError as error:
         return _said(False, error.message, choice, started)
     except ValueError:
         return _said(False, "It answers, but not in the form that was asked for: the model does not obey a JSON schema.", choice, started)
+    Circuits(ctx.deps.ops, ctx.deps.clock).reset(ctx.tenant)
     return _said(True, "It answers as it should.", ProviderChoice(choice.provider, answer.model), started)
 
 
@@ -67,6 +76,7 @@ def _draw(ctx: Context, choice: ProviderChoice) -> dict[str, Any]:
         answer = ctx.deps.image(choice).draw(_request("A plain grey square."))
     except AppError as error:
         return _said(False, error.message, choice, started)
+    Circuits(ctx.deps.ops, ctx.deps.clock).reset(ctx.tenant)
     return _said(True, f"It draws ({answer.mime}).", ProviderChoice(choice.provider, answer.model), started)
 
 
@@ -76,7 +86,7 @@ def _request(prompt: str) -> ImageRequest:
 
 def _said(ok: bool, message: str, choice: ProviderChoice, started: float) -> dict[str, Any]:
     took = round((time.monotonic() - started) * 1000) if started else 0
-    return {"ok": ok, "message": message, "provider": choice.provider, "model": choice.model, "milliseconds": took}
+    return {"ok": ok, "message": message, "provider": choice.provider, "model": choice.model, "milliseconds": took, "warnings": []}
 
 
 def draw_test_image(ctx: Context, prompt: str) -> dict[str, Any]:
@@ -84,10 +94,10 @@ def draw_test_image(ctx: Context, prompt: str) -> dict[str, Any]:
 
     Raises: OutOfCredits, UpstreamUnavailable, UpstreamRejected.
     """
-    provider: Provider = provider_for(ctx, "image")
+    ctx = ctx.remembering()
+    provider, rule = provider_for(ctx, "image"), price_for(ctx, "image")
     ledger = Ledger(ctx.deps.table, ctx.tenant, ctx.deps.clock)
     op = f"test-image.{ulid(ctx.deps.clock.now())}"
-    rule = price_of("image", plan_prices(ctx), own_key=provider.own_key)
     ledger.reserve(op, rule.charge(1), details={"operation_type": "image", "function": "test_image"}, price=rule)
     try:
         answer = ctx.deps.image(provider.choice).draw(_request(prompt))

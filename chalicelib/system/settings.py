@@ -1,44 +1,67 @@
-"""An account's own AI providers: which does what, with whose key. What an account has not chosen is the platform's.
+"""An account's own AI providers: their keys, models and fallbacks. `provider_choice` says what follows from them.
 
 Three settings, one item each: `openai` (or a server that speaks as OpenAI does), `runware`, and `image_generation`, which says which
 of them draws. Keys are write-only: sealed under the account and the field, never answered.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from chalicelib.core.bulk import Body
-from chalicelib.core.context import Context, ProviderChoice
+from chalicelib.core.context import ProviderChoice
 from chalicelib.core.entity import SYSTEM_FIELDS, Entity, Record, in_account
 from chalicelib.core.errors import Duplicate, NotFound, ValidationFailed
 from chalicelib.core.rewrite import parsed, rewrite
 from chalicelib.core.service import Service
+from chalicelib.system.circuits import Circuits
 
-Kind = Literal["text", "image", "embedding"]
 TYPES = ("openai", "runware", "image_generation")
+TextFunction = Literal["auto_cluster", "generate_ideas", "generate_content", "generate_image_prompts"]
+FALLBACKS = 4  # at most; each may take a call's whole time
+ModelName = Annotated[str, Field(min_length=1, max_length=120)]
 
 
-class IntegrationSettings(Record):
-    """id: the type. model: of text for `openai`, of pictures for the others. use_for_embeddings: the own key clusters keywords too.
-    provider: who draws, for `image_generation`; '' leaves that to the platform."""
+class ImageFallback(BaseModel):
+    """Who draws when the one before does not answer. model: '' is the provider's own setting."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    provider: Literal["openai", "runware"]
+    model: str = Field("", max_length=120)
+
+
+class ChosenModels(BaseModel):
+    """What an account chooses. model: of text for `openai`, of pictures for the others; models: of text, by AI function, where it is
+    another. fallback_models: of text, asked in this order when the one before does not answer or has ended; fallbacks: the same of
+    pictures. use_for_embeddings: the own key clusters keywords too. provider: who draws, for `image_generation`; '' leaves that to the
+    platform, whose models `model` then chooses among."""
 
     is_active: bool = True
     base_url: str = Field("", max_length=500)
     model: str = Field("", max_length=120)
+    models: dict[TextFunction, ModelName] = Field(default_factory=dict)
+    fallback_models: list[ModelName] = Field(default_factory=list, max_length=FALLBACKS)
     image_model: str = Field("", max_length=120)
+    embedding_model: str = Field("", max_length=120)
     use_for_embeddings: bool = False
     provider: Literal["", "openai", "runware"] = ""
-    api_key_sealed: str | None = None
+    fallbacks: list[ImageFallback] = Field(default_factory=list, max_length=FALLBACKS)
 
     @field_validator("base_url")
     @classmethod
     def _address(cls, value: str) -> str:
         if value and not value.startswith(("https://", "http://")):
             raise ValueError("must begin with https://")
+        if "@" in value.partition("://")[2].partition("/")[0]:  # it would be stored and answered as it is
+            raise ValueError("must not hold a user name or password; the key has a field of its own")
         return value.rstrip("/")
+
+
+class IntegrationSettings(ChosenModels, Record):
+    """id: the type."""
+
+    api_key_sealed: str | None = None
 
 
 SETTINGS: Entity[IntegrationSettings] = Entity(
@@ -47,25 +70,19 @@ SETTINGS: Entity[IntegrationSettings] = Entity(
     model=IntegrationSettings,
     letter="IN",
     place=in_account("IN", partition="G"),
-    patch=frozenset({"is_active", "base_url", "model", "image_model", "use_for_embeddings", "provider"}),
+    patch=frozenset(ChosenModels.model_fields),
     soft_delete=False,
 )
 _FIELDS = {  # what each type knows
-    "openai": {"is_active", "base_url", "model", "image_model", "use_for_embeddings", "api_key"},
+    "openai": set(ChosenModels.model_fields) - {"provider", "fallbacks"} | {"api_key"},
     "runware": {"is_active", "model", "api_key"},
-    "image_generation": {"is_active", "provider", "model"},
+    "image_generation": {"is_active", "provider", "model", "fallbacks"},
 }
 
 
-class SettingsBody(Body):
+class SettingsBody(ChosenModels, Body):
     """api_key: write-only; left out it stays as it is, null or '' takes it away. Other fields go back to their defaults."""
 
-    is_active: bool = True
-    base_url: str = Field("", max_length=500)
-    model: str = Field("", max_length=120)
-    image_model: str = Field("", max_length=120)
-    use_for_embeddings: bool = False
-    provider: Literal["", "openai", "runware"] = ""
     api_key: str | None = Field(None, max_length=500)
 
 
@@ -88,6 +105,9 @@ class Settings(Service[IntegrationSettings]):
         wanted = parsed(SettingsBody, {k: v for k, v in body.items() if k in _FIELDS[integration_type]})
         if wanted.base_url.startswith("http://") and not self.ctx.deps.config.is_local:
             raise ValidationFailed.field("base_url", "must begin with https://.")
+        if integration_type == "image_generation" and not wanted.provider:
+            self._of_platform(wanted)
+        Circuits(self.ctx.deps.ops, self.ctx.deps.clock).reset(self.ctx.tenant)  # what was refused before may be right now
         fields: dict[str, Any] = wanted.model_dump(exclude={"api_key"})
         if "api_key" in wanted.model_fields_set:
             fields["api_key_sealed"] = self._seal(integration_type, wanted.api_key) if wanted.api_key else None
@@ -97,6 +117,14 @@ class Settings(Service[IntegrationSettings]):
             except Duplicate:  # somebody saved them at the same moment: ours come last
                 pass
         return rewrite(self.repository, there.id, lambda old: fields, lambda old, new: [], if_match=if_match)
+
+    def _of_platform(self, wanted: SettingsBody) -> None:
+        """Raises: ValidationFailed when the platform's provider cannot do what is wanted of it."""
+        if wanted.fallbacks:
+            raise ValidationFailed.field("fallbacks", "can be chosen for a provider of your own only.")
+        offered = self.ctx.deps.config.image_models_offered
+        if wanted.model and offered and wanted.model not in offered:
+            raise ValidationFailed.field("model", f"without a provider of your own must be one of {', '.join(offered)}, or empty.")
 
     def choice(self, settings: IntegrationSettings) -> ProviderChoice:
         """The provider of `openai` or `runware` with the account's own key, unsealed."""
@@ -118,38 +146,3 @@ class Settings(Service[IntegrationSettings]):
             key = {"has_api_key": r.api_key_sealed is not None} if "api_key" in _FIELDS[r.id] else {}
             out.append({"integration_type": r.id, **known, **key})
         return out
-
-
-@dataclass(frozen=True)
-class Provider:
-    """named: everything but the key. own_key: the account pays the provider itself. open_choice: unseals the key, when it is used."""
-
-    named: ProviderChoice
-    own_key: bool = False
-    open_choice: Callable[[], ProviderChoice] | None = None
-
-    @property
-    def choice(self) -> ProviderChoice:
-        return self.named if self.open_choice is None else self.open_choice()
-
-
-def provider_for(ctx: Context, kind: Kind) -> Provider:
-    """The provider of one kind of work: the account's own where it has chosen one and given a key, else the platform's default."""
-    config = ctx.deps.config
-    saved = {s.id: s for s in ctx.repository(SETTINGS).get_many(TYPES).values() if s.is_active}
-    openai, image = saved.get("openai"), saved.get("image_generation")
-    if kind == "text" and openai is not None and openai.api_key_sealed:
-        return _own(ctx, openai, openai.model)
-    if kind == "embedding" and openai is not None and openai.api_key_sealed and openai.use_for_embeddings:
-        return _own(ctx, openai, "")
-    if kind == "image" and image is not None and image.provider:
-        drawing = saved.get(image.provider)
-        if drawing is not None and drawing.api_key_sealed:
-            return _own(ctx, drawing, image.model or (drawing.image_model if drawing.id == "openai" else drawing.model))
-    chosen = {"text": "", "image": config.image_provider, "embedding": config.embedding_provider}[kind]
-    return Provider(ProviderChoice(provider=chosen or config.ai_provider))
-
-
-def _own(ctx: Context, settings: IntegrationSettings, model: str) -> Provider:
-    named = ProviderChoice(settings.id, model, base_url=settings.base_url)
-    return Provider(named, True, lambda: replace(Settings(ctx).choice(settings), model=model))

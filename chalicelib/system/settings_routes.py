@@ -8,8 +8,9 @@ from chalicelib.core.bulk import Body
 from chalicelib.core.errors import NotFound, OutOfCredits, PreconditionFailed, UpstreamUnavailable, ValidationFailed
 from chalicelib.core.resource import version_wanted
 from chalicelib.core.routing import Answer, Call, Router
-from chalicelib.system.answers import ProviderSettings
+from chalicelib.system.answers import ProviderSettings, ProviderStatus
 from chalicelib.system.provider_checks import draw_test_image, try_provider
+from chalicelib.system.provider_status import status
 from chalicelib.system.settings import TYPES, Settings, SettingsBody
 
 router = Router("system", tag="System", throttle="system")
@@ -17,13 +18,14 @@ _ITEM = "settings/integrations/{id}"
 
 
 class Tried(BaseModel):
-    """ok: the provider did what it was asked; message: what it said, for a person."""
+    """ok: the provider did what it was asked; message: what it said, for a person; warnings: of chosen models that end."""
 
     ok: bool
     message: str
     provider: str
     model: str
     milliseconds: int
+    warnings: list[str]
 
 
 class Drawn(BaseModel):
@@ -48,6 +50,12 @@ def read(call: Call) -> Answer:
     settings = Settings(call.ctx)
     found = settings.of(call.id)
     return Answer(settings.present([found])[0], headers={"ETag": f'"{found.version}"'})
+
+
+@router.get("settings/providers", role="admin", summary="Who does which AI work", answer=list[ProviderStatus])
+def providers(call: Call) -> Any:
+    """A row for each AI function, and one for the embeddings that clustering uses."""
+    return status(call.ctx)
 
 
 def _save(call: Call) -> Answer:

@@ -1,5 +1,6 @@
 """Strategies: how an account, or one of its sectors, wants its content planned and written, in words for the AI functions."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import Field, field_validator
@@ -92,11 +93,15 @@ class Strategies(Service[Strategy]):
         self.ctx.sector(site_of(sector), sector)
 
 
-def strategy_for(ctx: Context, sector_id: str, chosen: str | None) -> Strategy | None:
-    """The active strategy of the sector, else the one its site chose, if that is active. The newest of several."""
+def strategy_for(ctx: Context, sector_id: str, *, nearer: Iterable[str | None] = (), farther: Iterable[str | None] = ()) -> Strategy | None:
+    """The first active strategy: of those named nearer than the sector, the sector's own (the newest of several), those named farther."""
     repository = ctx.repository(STRATEGY)
-    own = repository.collection(f"{sector_id}#strategy") if sector_id else []
-    if own:
-        return max(own, key=lambda s: s.order)
-    found = repository.find(chosen) if chosen else None
-    return found if found is not None and found.is_active else None
+
+    def active(named: Iterable[str | None]) -> Strategy | None:
+        found = (repository.find(one) for one in named if one)
+        return next((one for one in found if one is not None and one.is_active), None)
+
+    own = active(nearer)
+    if own is None and sector_id:
+        own = max(repository.collection(f"{sector_id}#strategy"), key=lambda s: s.order, default=None)
+    return own if own is not None else active(farther)

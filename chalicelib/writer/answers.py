@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from chalicelib.core.answers import answer_model
 from chalicelib.planner.names import NAMES
+from chalicelib.system.origin import Origin
 from chalicelib.writer.cluster_map import CLUSTER_MAP
 from chalicelib.writer.content import CONTENT, ContentStatus
 from chalicelib.writer.images import IMAGE
@@ -26,10 +27,10 @@ class Term(BaseModel):
 
 _DERIVED: dict[str, Any] = {"has_images": bool, "images_ready": bool, "wp_post_id": str | None, **NAMES}
 ContentAnswer = answer_model(CONTENT.model, **_DERIVED)
-ContentWithHtml = answer_model(CONTENT.model, **_DERIVED, called="ContentWithHtml", html=str, terms=list[Term])
+ContentWithHtml = answer_model(CONTENT.model, **_DERIVED, called="ContentWithHtml", html=str, terms=list[Term], json_ld=dict[str, Any])
 UnpublishedContent = answer_model(CONTENT.model, **_DERIVED, called="UnpublishedContent", html=str)
 
-_PLACED: dict[str, Any] = {"file_url": str | None, "url": str | None}
+_PLACED: dict[str, Any] = {"file_url": str | None, "url": str | None, "thumbnail_url": str | None}
 ImageAnswer = answer_model(IMAGE.model, **_PLACED, content_title=str | None, task_title=str | None)
 PlacedImage = answer_model(IMAGE.model, **_PLACED, called="PlacedImage")
 
@@ -57,7 +58,7 @@ class Revision(BaseModel):
     created_by: str
     words: int | None
     note: str
-    provenance: dict[str, Any] | None
+    provenance: Origin | None
     current: bool
 
 

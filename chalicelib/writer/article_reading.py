@@ -16,16 +16,30 @@ _FOREIGN = frozenset(
 )
 _PAGE = frozenset({"html", "head", "body", "title"})
 _CLOSED = frozenset({*HEADINGS, "p", "ul", "ol", "li", "table", "tr", "td", "th", "blockquote", "div", "a", "strong", "em"})
+_AROUND = frozenset({"div", "section", "article", "main", "ul", "ol", "tr", "figure", "table", "thead", "tbody"})
+_CODE = frozenset({"code", "pre", "kbd"})
+_SHOWN = frozenset({"pre", "img"})
+_ACTIVE_STYLE = re.compile(r"expression\(|javascript:|-moz-binding|behavior:")
+_HIDING_STYLE = re.compile(  # the value without spaces
+    r"display:none|visibility:hidden|font-size:0(?![.\d])|(?<![-\w])opacity:0(?![.\d])|text-indent:-\d{3,}|(?:left|top):-\d{4,}"
+    r"|(?<![-\w])color:(?:#fff(?:fff)?|white|transparent)(?!\w)"
+)
+_QUOTED = re.compile(
+    r"\u201c[^\u201c\u201d\n]{1,300}\u201d|\u201e[^\u201c\u201d\n]{1,300}[\u201c\u201d]|\u00ab[^\u00ab\u00bb\n]{1,300}\u00bb"
+    r"|\u00bb[^\u00ab\u00bb\n]{1,300}\u00ab|(?<!\w)\"[^\"\n]{1,300}\"(?!\w)|(?<!\w)\u2018[^\u2018\n]{1,300}?\u2019(?!\w)|(?<!\w)'[^'\n]{1,300}'(?!\w)"
+)
 _OPTIONAL_END = frozenset({"p", "li", "tr", "td", "th"})  # HTML lets these be left open
 
 
 @dataclass
 class Block:
-    """A heading, paragraph, list item or cell. kind: its tag, `text` for loose text. linked: characters that are link text."""
+    """A heading, paragraph, list item or cell. kind: its tag, `text` for loose text; `pre` and `img` have none. linked: characters that
+    are link text. quoted: inside a quotation."""
 
     kind: str
     text: str = ""
     linked: int = 0
+    quoted: bool = False
 
     @property
     def level(self) -> int:
@@ -74,11 +88,12 @@ class Reading:
         # Many tags that never end take the standard library's parser quadratic time; such a body is garbage anyway.
         parser.feed(clean if html.count("<") > 2 * html.count(">") + 100 else html)
         parser.close()
-        self.blocks = [block for block in parser.blocks if block.text or block.level]
+        self.blocks = [block for block in parser.blocks if block.text or block.level or block.kind in _SHOWN]
         self.links, self.pictures = parser.links, parser.pictures
-        self.tags, self.unsafe, self.styled = parser.tags, parser.unsafe, parser.styled
+        self.tags, self.unsafe, self.styled, self.hidden = parser.tags, parser.unsafe, parser.styled, parser.hidden
         self.unbalanced = parser.unbalanced()
         self.cut_inside_tag = re.search(r"<[a-zA-Z/][^<>]*\Z", html.rstrip()) is not None
+        self.ends_open = "<p" in html and not html.rstrip().endswith(">")
         self.foreign = sorted({tag for tag in parser.tags if tag in _FOREIGN})
         self.page = sorted({tag for tag in parser.tags if tag in _PAGE})
 
@@ -102,12 +117,28 @@ class Reading:
 
     @cached_property
     def sentences(self) -> list[str]:
-        return [one for block in self.blocks if not block.level and block.kind != "pre" for one in sentences(block.text)]
+        return [one for block in self.blocks if not block.level for one in sentences(block.text)]
+
+    @cached_property
+    def own_sentences(self) -> list[str]:
+        """Those that a writer should not say twice: quotations repeat themselves, cells of a table do too."""
+        own = [block for block in self.blocks if not block.level and not block.quoted and block.kind not in ("td", "th")]
+        return [one for block in own for one in sentences(block.text)]
+
+    @cached_property
+    def own_text(self) -> str:
+        """The text as far as it is the article's own, a line per block: without code, quotations and what is in quotation marks."""
+        return "\n".join(_QUOTED.sub(" ", line) for line in self.body.split("\n"))
+
+    @cached_property
+    def body(self) -> str:
+        """The text without code and quotations, a line per block."""
+        return "\n".join(block.text for block in self.blocks if not block.quoted and block.text)
 
     @cached_property
     def prose(self) -> str:
         """The text without headings and code, a line per block."""
-        return "\n".join(block.text for block in self.blocks if not block.level and block.kind not in ("pre", "code"))
+        return "\n".join(block.text for block in self.blocks if not block.level and block.text)
 
 
 class _Parser(HTMLParser):
@@ -119,6 +150,7 @@ class _Parser(HTMLParser):
         self.tags: Counter[str] = Counter()
         self.unsafe: list[str] = []
         self.styled = 0
+        self.hidden = 0
         self._ended: Counter[str] = Counter()
         self._kinds: list[str] = []
         self._open: Block | None = None
@@ -132,13 +164,17 @@ class _Parser(HTMLParser):
         self._judge(tag, attrs)
         if tag in ("script", "style", "title"):
             self._silent += 1
-        elif tag in ("code", "pre"):
+        elif tag in _CODE:
             self._code += 1
+            if tag == "pre":
+                self._show(tag)
         elif tag == "a":
             self._link = Link(values.get("href"))
             self.links.append(self._link)
         elif tag == "img":
             self.pictures.append(Picture((values.get("src") or "").strip(), values.get("alt")))
+            if self._open is None:
+                self._show(tag)
             if self._link:
                 self._link.image = True
         elif tag == "br":
@@ -152,7 +188,7 @@ class _Parser(HTMLParser):
         self._ended[tag] += 1
         if tag in ("script", "style", "title"):
             self._silent = max(0, self._silent - 1)
-        elif tag in ("code", "pre"):
+        elif tag in _CODE:
             self._code = max(0, self._code - 1)
         elif tag == "a":
             self._link = None
@@ -199,10 +235,20 @@ class _Parser(HTMLParser):
                 self.unsafe.append(f"{name}={target[:30]}")
             elif name == "style":
                 self.styled += 1
+                if _ACTIVE_STYLE.search(target):
+                    self.unsafe.append(f"style={target[:30]}")
+                self.hidden += _HIDING_STYLE.search(target) is not None
+            elif name == "hidden":
+                self.hidden += 1
+
+    def _show(self, kind: str) -> None:
+        """Something that is seen and has no text to check."""
+        self._close_block()
+        self.blocks.append(Block(kind))
 
     def _new_block(self) -> None:
-        kind = next((one for one in reversed(self._kinds) if one not in ("div", "section", "article", "main", "ul", "ol", "tr")), "text")
-        self._open = Block(kind)
+        kind = next((one for one in reversed(self._kinds) if one not in _AROUND), "text")
+        self._open = Block(kind, quoted="blockquote" in self._kinds)
         self.blocks.append(self._open)
 
     def _close_block(self) -> None:

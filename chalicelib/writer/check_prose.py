@@ -1,119 +1,31 @@
-"""Checks of an article's text: a model's leftovers, completeness, language, repetition, readability, likeness to other articles."""
+"""Checks of an article's text: whole, in its language, without repetition, readable, unlike the site's other articles."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
+from chalicelib.writer.article_reading import Block
 from chalicelib.writer.draft import Draft
 from chalicelib.writer.findings import Finding
 from chalicelib.writer.html import WORD
-from chalicelib.writer.languages import FUNCTION_WORDS, other_language
+from chalicelib.writer.languages import DANGLING, DOUBLED, FUNCTION_WORDS, other_language
 from chalicelib.writer.readability import flesch, similarity, sketch
 
-
-def _any(*patterns: str, flags: int = re.IGNORECASE) -> re.Pattern[str]:
-    return re.compile("|".join(patterns), flags)
-
-
-_REFUSAL = _any(
-    r"\bas an? (?:ai|artificial intelligence)\b(?: language)?(?: model| assistant| chatbot)?,? (?:i|my)\b",
-    r"\bas an ai language model\b",
-    r"\bi(?:['\u2019]m| am) sorry,? but i (?:can|am)",
-    r"\bi (?:can(?:not|['\u2019]t)|am unable to|won['\u2019]t be able to) (?:assist|comply|fulfil+|help) with (?:that|this|your)",
-    r"\bi(?:['\u2019]m| am) unable to (?:generate|write|create|produce)\b",
-    r"\bi(?:['\u2019]m| am) (?:just )?an ai\b",
-    r"\bmy (?:knowledge cut-?off|training data)",
-    r"\bas of my last (?:knowledge )?update",
+_END = re.compile("[.!?:\u2026\u3002\uff01\uff1f\u061f\u0964)\"'\u201c\u201d\u2019\u00bb\u00ab\u300d\\]]$")
+_ELLIPSIS = re.compile(r"(?:\u2026|\.{3,})$")
+_MID_SENTENCE = (",", ";", "-", "\u2013", "\u2014", "(")
+_CUT_WORDS = 9  # a last line of so many words without an end is no call to action but a sentence that was cut off
+_STOCK = re.compile(
+    r"in today['\u2019]s (?:fast-paced|digital|modern|ever)|\bdelv(?:e|ing) (?:in|deep)"
+    r"|\bunlock(?:ing)? the (?:power|potential|secrets?|full)|\bgame[- ]changer\b|\blook no further\b|\bever-evolving\b|\bin the realm of\b|\bnavigat(?:e|ing) the (?:complex|world|landscape)"
+    r"|\bit['\u2019]s important to note that\b|\btapestry\b",
+    re.IGNORECASE,
 )
-_PLACEHOLDERS = (
-    _any(r"\blorem ipsum\b", r"\bdolor sit amet\b", r"\byour (?:company|brand|business|product) name\b"),
-    _any(r"\bplaceholder text\b", r"\b(?:content|text) goes here\b", r"<(?:insert|your|add)\b[^>]*>"),
-    _any(
-        r"\[(?:insert|your|add|placeholder|company|brand|name|link|image|photo|todo|tbd|keyword|city|product|date|author|source|citation)\b[^\]]*\]"
-    ),
-    _any(
-        r"\{\{.*?\}\}", r"\{%.*?%\}", r"\$\{\w+\}", r"%[A-Z_]{4,}%", r"\{(?:title|\w*keyword|name|city|brand|topic|company|year)\}", flags=0
-    ),
-    _any(r"\bTODO\b(?!,? (?:app|list))", r"\bTBD\b", r"\bFIXME\b", r"\bXXX+\b", flags=0),
-)
-_CHAT_START = _any(
-    r"(?:sure|certainly|of course|absolutely)[!,.]+ ",
-    r"here(?:['\u2019]s| is) (?:the|your) (?:[\w-]+ ){0,5}?(?:article|draft|html|content|post|version)\b",
-)
-_CHAT_END = _any(
-    r"let me know if you(?:['\u2019]d| would)? (?:like|want|need) (?:me|any)",
-    r"would you like me to",
-    r"i hope this (?:article|helps|meets)",
-    r"feel free to ask me",
-    r"this article (?:meets|fulfils|follows) (?:the|your) (?:brief|requirements)",
-    r"\bword count: ?\d+",
-)
-_MARKDOWN = _any(
-    r"^\s*#{1,6} \S",
-    r"\*\*[^*\n]{1,120}\*\*",
-    r"(?<!\w)__[^_\n]{1,80}__(?!\w)",
-    r"\[[^\]\n]{1,80}\]\((?:https?:|/|#)",
-    r"^\s*[-*] \S",
-    r"^\|.*\|\s*$",
-    r"^\s*(?:-{3,}|\*{3,})\s*$",
-    flags=re.MULTILINE,
-)
-_JSON = _any(
-    r'"(?:html|content|meta_title|meta_description|title|faq|outline|excerpt)"\s*:', r'\A\s*[{\[]\s*"', r'"\s*[}\]]\s*,?\s*\Z', flags=0
-)
-_ESCAPED_BREAK = _any(r"\\n\s*\\n", r"\\n(?=[A-Z<#])", r"\\u00[0-9a-f]{2}", r"\\\"", flags=0)
-_ESCAPED_MARKUP = _any(
-    r"</?(?:p|h[1-6]|strong|em|b|i|div|span|ul|ol|li|a|br|table|img)\b[^<>]*>", r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,5}|#x[0-9a-f]{2,4});"
-)
-_MOJIBAKE = _any(  # UTF-8 that was read as Windows-1252, and the replacement character
-    r"\u00c3[\u0080-\u00bf\u0192\u2026\u2030]",
-    r"\u00e2\u20ac[\u2122\u0153\u201c\u201d\u009d\u00a6\u02dc]",
-    r"\u00c2[\u00a0\u00b0\u00a3\u00bb\u00ab]",
-    r"\ufffd",
-    flags=0,
-)
-_END = re.compile("[.!?:\u2026\u3002\uff01\uff1f\u061f\u0964)\"'\u201d\u2019\u00bb\u300d\\]]$")
-_DANGLING = FUNCTION_WORDS["en"] - frozenset(
-    {"it", "this", "that", "you", "too", "so", "not", "have", "do", "can", "will", "there", "more"}
-)
-_STOCK = _any(
-    r"in today['\u2019]s (?:fast-paced|digital|modern|ever)",
-    r"\bdelv(?:e|ing) (?:in|deep)",
-    r"\bunlock(?:ing)? the (?:power|potential|secrets?|full)",
-    r"\bgame[- ]changer\b",
-    r"\blook no further\b",
-    r"\bever-evolving\b",
-    r"\bin the realm of\b",
-    r"\bnavigat(?:e|ing) the (?:complex|world|landscape)",
-    r"\bit['\u2019]s important to note that\b",
-    r"\btapestry\b",
-)
-_LONG_SENTENCE_WORDS = 28
-
-
-def leftovers(draft: Draft) -> Iterator[Finding]:
-    text, html = draft.reading.text, draft.reading.html
-    whole = "\n".join((draft.title, draft.meta_title, draft.meta_description, text))
-    if found := _REFUSAL.search(whole):
-        yield Finding("refusal_text", "blocker", f"The model speaks of itself or refuses: {found.group(0)!r}.")
-    prose = "\n".join((draft.title, draft.meta_title, draft.meta_description, *(block.text for block in draft.reading.blocks)))
-    if holder := next((match for pattern in _PLACEHOLDERS if (match := pattern.search(prose))), None):
-        yield Finding("placeholder_text", "blocker", f"A placeholder was not filled in: {holder.group(0)[:60]!r}.")
-    if (chat := _CHAT_START.match(text)) or (chat := _CHAT_END.search(text[-400:])):
-        yield Finding("chat_text", "blocker", f"The model talks to whoever asked: {chat.group(0)!r}.")
-    if "```" in html:
-        yield Finding("code_fence", "blocker", "The text contains a Markdown code fence.")
-    body = "\n".join(block.text for block in draft.reading.blocks)
-    if found := _MARKDOWN.search(body):
-        yield Finding("markdown_leftover", "warning", f"Markdown in the text: {found.group(0).strip()[:60]!r}.")
-    if found := _JSON.search(body):
-        yield Finding("json_leftover", "blocker", f"JSON in the text: {found.group(0).strip()[:60]!r}.")
-    if found := _ESCAPED_BREAK.search(body):
-        yield Finding("escape_leftover", "warning", f"An escape sequence in the text: {found.group(0)[:20]!r}.")
-    if found := _ESCAPED_MARKUP.search(body):
-        yield Finding("escaped_markup", "warning", f"Markup or an entity was escaped twice and would be shown: {found.group(0)[:40]!r}.")
-    if found := _MOJIBAKE.search(whole):
-        yield Finding("mojibake", "warning", f"Wrongly decoded characters: {found.group(0)!r}.")
+_LONG_SENTENCE_WORDS, _LONG_SENTENCE_WORDS_ELSEWHERE, _RUN_ON_WORDS = 28, 32, 75
+_EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u26ff\u2728\u2764\u27a1\u2b50]")  # not: check marks and arrows, which tables use
+_ALIKE = 0.75  # share of words that two paragraphs of one article have in common
+_ALIKE_WORDS, _ALIKE_MOST = 20, 120  # the paragraphs that are compared: of so many words, at most so many
 
 
 def ending(draft: Draft) -> Iterator[Finding]:
@@ -126,14 +38,32 @@ def ending(draft: Draft) -> Iterator[Finding]:
     last = blocks[-1]
     words = WORD.findall(last.text.lower())
     tail = repr(last.text[-50:])
+    dangles = bool(words) and words[-1] in DANGLING.get(draft.language, frozenset())
     if last.level:
         yield Finding("truncated", "blocker", f"The article ends with a heading: {tail}.")
-    elif _END.search(last.text) or last.kind == "figcaption":
+    elif _ELLIPSIS.search(last.text):
+        severe = dangles or draft.reading.ends_open
+        yield Finding("truncated" if severe else "trails_off", "blocker" if severe else "warning", f"The article trails off: {tail}.")
+    elif not last.text or _END.search(last.text) or last.kind == "figcaption":
         return
-    elif last.text.endswith((",", ";", "-", "\u2013")) or (words and words[-1] in _DANGLING and draft.language == "en"):
+    elif last.text.endswith(_MID_SENTENCE) or dangles or draft.reading.ends_open:
         yield Finding("truncated", "blocker", f"The article ends in mid-sentence: {tail}.")
     elif last.kind in ("p", "text") and len(words) > 4 and last.linked < len(last.text) * 0.6:
-        yield Finding("truncated", "blocker", f"The last sentence is not closed: {tail}.")
+        cut = len(words) >= _CUT_WORDS or re.search(r"[.!?,;]\s", last.text)
+        code, severity = ("truncated", "blocker") if cut else ("unfinished_paragraph", "warning")
+        yield Finding(code, "blocker" if severity == "blocker" else "warning", f"The last sentence is not closed: {tail}.")
+
+
+def paragraphs(draft: Draft) -> Iterator[Finding]:
+    """Paragraphs before the last one that stop in mid-sentence."""
+    blocks, dangling = draft.reading.blocks, DANGLING.get(draft.language, frozenset())
+    for one, following in pairwise(blocks):
+        words = WORD.findall(one.text.lower())
+        if one.kind != "p" or len(words) < 5 or _END.search(one.text) or following.kind in ("li", "pre", "img"):
+            continue
+        if words[-1] in dangling or one.text.endswith((",", ";", "(")):
+            yield Finding("unfinished_paragraph", "warning", f"A paragraph ends in mid-sentence: {one.text[-50:]!r}.")
+            return
 
 
 def language(draft: Draft) -> Iterator[Finding]:
@@ -141,30 +71,66 @@ def language(draft: Draft) -> Iterator[Finding]:
         yield Finding("wrong_language", "blocker", f"The text is in {other!r}; {draft.language!r} was asked for.")
         return
     for block in draft.reading.paragraphs:
-        if block.words >= 20 and (other := other_language(block.text, draft.language)):
+        if block.words >= 12 and not block.quoted and (other := other_language(block.text, draft.language, fewest=5, lead=2.0)):
             yield Finding("mixed_language", "warning", f"A paragraph is in {other!r}: {block.text[:50]!r}.")
-            return
+            break
+    else:
+        headings = ". ".join(block.text for block in draft.reading.headings)
+        if other := other_language(headings, draft.language, fewest=6, lead=2.0):
+            yield Finding("mixed_language", "warning", f"The headings are in {other!r}.")
+    if other := other_language(draft.meta_description, draft.language, fewest=4, lead=2.0):
+        yield Finding("meta_description_language", "warning", f"The meta description is in {other!r}.")
+    alts = ". ".join([*(one.alt or "" for one in draft.reading.pictures), *(one.alt for one in draft.images)])
+    if other := other_language(alts, draft.language, fewest=5, lead=2.0):
+        yield Finding("alt_language", "warning", f"The alternative texts are in {other!r}.")
 
 
 def repetition(draft: Draft) -> Iterator[Finding]:
-    counts = Counter(" ".join(words) for one in draft.reading.sentences if len(words := [word.lower() for word in WORD.findall(one)]) >= 6)
+    reading = draft.reading
+    said = [WORD.findall(one.lower()) for one in reading.own_sentences]
+    counts = Counter(" ".join(words) for words in said if len(words) >= 6)
     again = {sentence: count for sentence, count in counts.items() if count > 1}
     if again:
         extra, worst = sum(again.values()) - len(again), max(again, key=lambda one: again[one])
         heavy = (extra > 0.1 * counts.total() and extra >= 3) or again[worst] >= 4
-        code, severity = ("repetition", "blocker") if heavy else ("repeated_sentence", "warning")
-        yield Finding(code, "blocker" if severity == "blocker" else "warning", f"A sentence occurs {again[worst]} times: {worst[:60]!r}.")
-    paragraphs = Counter(" ".join(block.text.lower().split()) for block in draft.reading.paragraphs if block.words >= 12)
-    if any(count > 1 for count in paragraphs.values()):
+        message = f"A sentence occurs {again[worst]} times: {worst[:60]!r}."
+        yield Finding("repetition", "blocker", message) if heavy else Finding("repeated_sentence", "warning", message)
+    own = [block for block in reading.paragraphs if not block.quoted]
+    texts = Counter(" ".join(block.text.lower().split()) for block in own if block.words >= 12)
+    if any(count > 1 for count in texts.values()):
         yield Finding("repeated_paragraph", "warning", "A paragraph occurs more than once.")
-    doubled = re.findall(r"\b([a-z]{2,}) \1\b", draft.reading.prose.lower())
-    if draft.language == "en" and (slips := [word for word in doubled if word in FUNCTION_WORDS["en"] - {"that", "had", "is"}]):
-        yield Finding("doubled_word", "info", f"A word stands twice in a row: {slips[0]!r}.")
-    subject = Counter(stem for stem in draft.stems if len(stem) > 3 and stem not in FUNCTION_WORDS.get(draft.language, frozenset()))
-    if subject and draft.reading.words >= 150:
+    elif pair := _alike(own):
+        yield Finding("similar_paragraphs", "warning", f"Two paragraphs say nearly the same: {pair.text[:60]!r}.")
+    if slip := _doubled(draft):
+        yield Finding("doubled_word", "info", f"A word stands twice in a row: {slip!r}.")
+    function_words = FUNCTION_WORDS.get(draft.language, frozenset())
+    subject = Counter(stem for stem in draft.stems if len(stem) > 3 and stem not in function_words)
+    if subject and reading.words >= 150:
         word, count = subject.most_common(1)[0]
-        if count > 0.09 * draft.reading.words:
-            yield Finding("overused_word", "warning", f"{word!r} is {count / draft.reading.words:.0%} of all words.")
+        if count > 0.09 * reading.words:
+            yield Finding("overused_word", "warning", f"{word!r} is {count / reading.words:.0%} of all words.")
+
+
+def _alike(paragraphs: list[Block]) -> Block | None:
+    """A paragraph that has nearly all its words in common with an earlier one."""
+    seen: list[frozenset[str]] = []
+    for block in [one for one in paragraphs if one.words >= _ALIKE_WORDS][:_ALIKE_MOST]:
+        words = frozenset(WORD.findall(block.text.lower()))
+        if any(len(words & other) > _ALIKE * len(words | other) for other in seen):
+            return block
+        seen.append(words)
+    return None
+
+
+def _doubled(draft: Draft) -> str | None:
+    """A word that stands twice, where its language does not allow that, or any word that stands three times in a row."""
+    wrong = DOUBLED.get(draft.language, frozenset())
+    for one in draft.reading.own_sentences:
+        words = re.findall(r"\w+(?:['\u2019-]\w+)*|[^\w\s]", one.lower())
+        for at, (first, second) in enumerate(pairwise(words)):
+            if first == second and (first in wrong or (first.isalpha() and words[at + 2 : at + 3] == [first])):
+                return first
+    return None
 
 
 def readability(draft: Draft) -> Iterator[Finding]:
@@ -173,20 +139,43 @@ def readability(draft: Draft) -> Iterator[Finding]:
         return
     lengths = [len(WORD.findall(one)) for one in reading.sentences]
     lengths = [length for length in lengths if length > 2]
-    if lengths and sum(lengths) / len(lengths) > _LONG_SENTENCE_WORDS:
+    most = _LONG_SENTENCE_WORDS if draft.language == "en" else _LONG_SENTENCE_WORDS_ELSEWHERE
+    if lengths and sum(lengths) / len(lengths) > most:
         yield Finding("long_sentences", "warning", f"Sentences have {sum(lengths) / len(lengths):.0f} words on average.")
+    elif lengths and max(lengths) > _RUN_ON_WORDS:
+        yield Finding("run_on_sentence", "info", f"A sentence has {max(lengths)} words.")
     if draft.language == "en":
         ease = flesch(reading.prose)
         if ease < 25:
             yield Finding("hard_to_read", "warning", f"Flesch reading ease {ease:.0f}: for specialists.")
         elif ease < 40:
             yield Finding("rather_hard_to_read", "info", f"Flesch reading ease {ease:.0f}: for readers with patience.")
-        if found := _STOCK.findall(reading.text):
+        if found := _STOCK.findall(reading.own_text):
             yield Finding("stock_phrases", "info", f"Worn phrases: {found[0]!r}.")
-    if reading.text.count("!") > max(4, reading.words / 80):
-        yield Finding("exclamations", "info", f"{reading.text.count('!')} exclamation marks.")
-    if re.search(r"\b[A-Z]{4,}(?:\s+[A-Z]{3,}){2,}\b", reading.prose):
-        yield Finding("shouting", "warning", "Several words in a row are all capitals.")
+
+
+def tone(draft: Draft) -> Iterator[Finding]:
+    text, words = draft.reading.own_text, draft.reading.words
+    if text.count("!") > max(5, words / 60) or "!!" in text:
+        yield Finding("exclamations", "warning", f"{text.count('!')} exclamation marks.")
+    if shouted := next((line for line in text.split("\n") if _shouts(line)), None):
+        yield Finding("shouting", "warning", f"Several words in a row are all capitals: {shouted[:60]!r}.")
+    emoji = len(_EMOJI.findall(f"{draft.title}\n{text}"))
+    if emoji > max(5, words / 100):
+        yield Finding("emoji_spam", "warning", f"{emoji} emoji.")
+
+
+def _shouts(line: str) -> bool:
+    """Four words in a row in capitals, one of them longer than an acronym."""
+    run: list[str] = []
+    for word in re.findall(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|[^\w\s]", line):
+        if not word.isupper():
+            run = []
+            continue
+        run.append(word)
+        if len(run) >= 4 and any(len(one) >= 5 for one in run):
+            return True
+    return False
 
 
 def likeness(draft: Draft) -> Iterator[Finding]:
@@ -200,4 +189,4 @@ def likeness(draft: Draft) -> Iterator[Finding]:
         yield Finding("similar_to_other", "warning", f"Close to another article of the site ({closest:.0%} in common).")
 
 
-RULES = (leftovers, ending, language, repetition, readability, likeness)
+RULES = (ending, paragraphs, language, repetition, readability, tone, likeness)

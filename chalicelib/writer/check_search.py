@@ -12,7 +12,18 @@ from chalicelib.writer.languages import stems
 _TITLE_CHARS, _META_TITLE_CHARS, _META_DESCRIPTION_CHARS = (12, 75), (20, 65), (70, 165)
 _INTRO_WORDS = 120
 _DENSITY_ONE_WORD, _DENSITY_PHRASE = 0.06, 0.045  # share of the text's words that are the keyword's
-_PREFIX = re.compile(r"^(?:title|headline|meta title|meta description|description)\s*:", re.IGNORECASE)
+_PREFIX = re.compile(
+    r"^(?:(?:seo |page )?title(?: tag)?|headline|meta[- ]?title|meta[- ]?description|description|h1|titel|überschrift|beschreibung"
+    r"|titre|título|titolo)\s*:",
+    re.IGNORECASE,
+)
+# An article about the past names its year too; one that wants to be up to date says so.
+_LATEST = re.compile(
+    r"\b(?:best|top|guide|review|latest|new|trends?|prices?|cost|beste[nr]?|test|vergleich|ratgeber|guía|mejores|meilleure?s?|melhores|migliori|guida"
+    r"|gids|update)\b",
+    re.IGNORECASE,
+)
+_LOCAL_SHARE, _LOCAL_TIMES = 0.15, 4  # of one paragraph's words; how often the keyword stands in it
 
 
 def title(draft: Draft) -> Iterator[Finding]:
@@ -32,6 +43,12 @@ def title(draft: Draft) -> Iterator[Finding]:
         yield Finding("title_leftover", "warning", "The title carries markup, quotes around it or a label.")
     if text.endswith((",", ":", ";", "-", "\u2026", "...")):
         yield Finding("title_cut", "warning", "The title is cut off.")
+    if (
+        draft.year
+        and (past := [y for y in re.findall(r"\b20\d\d\b", f"{text} {draft.meta_title}") if int(y) < draft.year])
+        and (past[0] not in draft.primary_keyword and _LATEST.search(text))
+    ):
+        yield Finding("stale_year", "warning", f"The title speaks of {past[0]}.")
 
 
 def meta(draft: Draft) -> Iterator[Finding]:
@@ -82,12 +99,23 @@ def stuffing(draft: Draft) -> Iterator[Finding]:
         if count >= 5 and share > (_DENSITY_ONE_WORD if size == 1 else _DENSITY_PHRASE):
             yield Finding("keyword_stuffing", "warning", f"{keyword!r} occurs {count} times, {share:.1%} of all words.")
             break
-    headings = draft.reading.headings
+    else:
+        if crowded := next((one for one in draft.reading.paragraphs if _crowded(draft, one.text)), None):
+            yield Finding("keyword_stuffing", "warning", f"A paragraph repeats {draft.primary_keyword!r}: {crowded.text[:60]!r}.")
+    primary, headings = draft.primary_keyword, draft.reading.headings
+    in_meta = max(draft.occurrences(primary, draft.title), draft.occurrences(primary, draft.meta_description) - 1)
+    if in_meta > 1 and len(stems(primary, draft.language)) > 1:
+        yield Finding("stuffed_meta", "warning", f"Title or meta description repeat {primary!r}.")
     if draft.primary_keyword and len(headings) >= 5:
         phrase = " ".join(stems(draft.primary_keyword, draft.language))
         named = sum(1 for one in headings if phrase and f" {phrase} " in f" {' '.join(stems(one.text, draft.language))} ")
         if named > 0.7 * len(headings):
             yield Finding("stuffed_headings", "warning", f"{named} of {len(headings)} headings repeat {draft.primary_keyword!r}.")
+
+
+def _crowded(draft: Draft, paragraph: str) -> bool:
+    size, count = len(stems(draft.primary_keyword, draft.language)), draft.occurrences(draft.primary_keyword, paragraph)
+    return count >= _LOCAL_TIMES and count * size > _LOCAL_SHARE * len(WORD.findall(paragraph))
 
 
 def coverage(draft: Draft) -> Iterator[Finding]:

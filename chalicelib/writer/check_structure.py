@@ -1,26 +1,34 @@
-"""Checks of an article's form: markup, headings, sections, length, links, pictures."""
+"""Checks of an article's form: markup, headings, sections, length, numbered lists, questions."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
-from urllib.parse import urlsplit
 
+from chalicelib.writer.article_reading import Block
 from chalicelib.writer.draft import Draft
 from chalicelib.writer.findings import Finding
+from chalicelib.writer.html import WORD
 
 _SHORT, _TOO_SHORT, _LONG = 0.8, 0.5, 1.5  # shares of the brief's words
 _LEAST_WORDS = 100  # without a brief
+_SLACK = 60  # words that are never too few or too many
 _WALL_WORDS, _SECTION_WORDS, _TITLE_LIKE_CHARS = 150, 450, 90
-_DOMAIN = re.compile(r"(?:www\.|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|io|co|de|uk|fr|eu|info)(?:/|$))", re.IGNORECASE)
-_EXAMPLE = re.compile(r"(?:^|\.)(?:example\.(?:com|org|net)|your(?:domain|site|website)\.\w+|domain\.com)$|\.(?:example|invalid|test)$")
-_VAGUE_LINK = re.compile(r"(?:click )?here|this|link|read more|learn more|more", re.IGNORECASE)
-_POOR_ALT = re.compile(
-    r"(?:an? )?(?:image|picture|photo|img|graphic|untitled|alt text|placeholder)[\s\d_-]*|\S+\.(?:png|jpe?g|gif|webp|svg)", re.IGNORECASE
-)
 _FAQ = re.compile(
     r"\bfaqs?\b|frequently asked|common questions|your questions|questions? (?:and|&) answers|häufig|fragen|questions fréquentes|foire aux"
     r"|preguntas|domande|perguntas|veelgestelde|vanliga frågor|spørgsmål|pytania|sorular",
+    re.IGNORECASE,
+)
+
+
+_ASKS = ("?", "\u061f", "\uff1f")
+_NUMBERED = re.compile(
+    r"(?:#|no\.? ?|step |tip |schritt |tipp |étape |paso |passo |stap )?(\d{1,2})(?:[.):]| -| \u2013| \u2014)\s", re.IGNORECASE
+)
+# "7 Ways to ...", "The 10 Best ...", not "5 Minute Recipes"
+_PROMISED = re.compile(
+    r"(?:the |top |die |les |los |las |os |as |de |i )*(?:best )?(\d{1,2}) (?!(?:steps? |minute|hour|day|week|month|year|percent))"
+    r"(?=[^\W\d_])",
     re.IGNORECASE,
 )
 
@@ -29,6 +37,8 @@ def unsafe_html(draft: Draft) -> Iterator[Finding]:
     reading = draft.reading
     if reading.unsafe:
         yield Finding("unsafe_html", "blocker", f"Active content: {', '.join(sorted(set(reading.unsafe))[:5])}.")
+    if reading.hidden:
+        yield Finding("hidden_text", "blocker", f"{reading.hidden} elements are hidden from readers; search engines punish that.")
     if reading.foreign:
         yield Finding("foreign_markup", "warning", f"Elements an article does not need: {', '.join(reading.foreign)}.")
     if reading.styled:
@@ -47,6 +57,8 @@ def length(draft: Draft) -> Iterator[Finding]:
         yield Finding("short", "warning", f"{words} words; {wanted} were asked for.")
     elif wanted and words > wanted * _LONG + 100:
         yield Finding("too_long", "warning", f"{words} words; {wanted} were asked for.")
+    elif wanted and not min(wanted * 0.9, wanted - _SLACK) <= words <= max(wanted * 1.2, wanted + _SLACK):
+        yield Finding("off_length", "info", f"{words} words; {wanted} were asked for, 90 to 120 % of them are meant by that.")
 
 
 def headings(draft: Draft) -> Iterator[Finding]:
@@ -65,15 +77,30 @@ def headings(draft: Draft) -> Iterator[Finding]:
     if any(not one.text for one in found):
         yield Finding("empty_heading", "warning", "A heading is empty.")
     names = Counter(one.text.casefold().strip(" :.!?") for one in found if one.text)
-    if double := [name for name, count in names.items() if count > 1]:
-        yield Finding("duplicate_heading", "warning", f"A heading occurs more than once: {double[0]!r}.")
+    if double := _twice(found):
+        yield Finding("duplicate_heading", "warning", f"A heading occurs more than once: {double!r}.")
     if draft.title and draft.title.casefold() in names:
         yield Finding("heading_repeats_title", "warning", "A heading repeats the title.")
     if long := [one.text for one in found if len(one.text) > _TITLE_LIKE_CHARS]:
         yield Finding("long_heading", "warning", f"A heading of {len(long[0])} characters is a sentence: {long[0][:60]!r}.")
-    shouted = [one.text for one in found if len(one.text) > 12 and one.text.isupper()]
+    shouted = [one.text for one in found if len(one.text) > 12 and one.text.isupper() and " " in one.text]
     if shouted:
         yield Finding("heading_all_caps", "warning", f"A heading is all capitals: {shouted[0][:60]!r}.")
+
+
+def _twice(headings: list[Block]) -> str | None:
+    """A heading that occurs again under the same parent: each of several products may have its "Pros"."""
+    seen: set[tuple[str, ...]] = set()
+    above: dict[int, str] = {}
+    for one in headings:
+        name = one.text.casefold().strip(" :.!?")
+        above = {level: text for level, text in above.items() if level < one.level}
+        path = (*above.values(), name)
+        if name and path in seen:
+            return name
+        seen.add(path)
+        above[one.level] = name
+    return None
 
 
 def sections(draft: Draft) -> Iterator[Finding]:
@@ -95,71 +122,47 @@ def sections(draft: Draft) -> Iterator[Finding]:
     tags = draft.reading.tags
     if draft.reading.words >= 800 and not tags["ul"] + tags["ol"] + tags["table"]:
         yield Finding("no_list", "info", "No list or table in a long text.")
+    if tags["table"] and tags["td"] == 0:
+        yield Finding("empty_table", "warning", "A table has no cells.")
+
+
+def listicle(draft: Draft) -> Iterator[Finding]:
+    """A title that counts ("7 Ways to …") against what there is, and numbered headings against each other."""
     names = [one.text for one in draft.reading.headings]
-    if draft.reading.words >= 600 and not any(_FAQ.search(one) for one in names) and sum(one.endswith("?") for one in names) < 3:
-        yield Finding("missing_faq", "info", "No section answers the readers' questions.")
+    numbers = [int(found[1]) for one in names if (found := _NUMBERED.match(one))]
+    promised = _PROMISED.match(draft.title)
+    wanted = int(promised[1]) if promised else 0
+    if len(numbers) >= 3 and numbers not in ([*range(1, len(numbers) + 1)], [*range(len(numbers), 0, -1)]):
+        yield Finding("heading_numbers", "warning", f"The headings are numbered {', '.join(map(str, numbers[:12]))}.")
+    if 3 <= wanted <= 60:
+        tags = draft.reading.tags
+        there = len(numbers) if len(numbers) >= 3 else max(tags["h2"], tags["h3"], tags["li"], tags["tr"])
+        if (len(numbers) >= 3 and there != wanted) or there < wanted:
+            yield Finding("list_count", "warning", f"The title promises {wanted}; there are {there}.")
 
 
-def links(draft: Draft) -> Iterator[Finding]:
-    broken, examples = [], []
-    for one in draft.reading.links:
-        href = (one.href or "").strip()
-        if not href or href == "#":
-            yield Finding("empty_link", "warning", f"The link {one.text.strip()[:60]!r} leads nowhere.")
-        elif not one.text.strip() and not one.image:
-            yield Finding("link_without_text", "warning", f"The link to {href[:80]} has no text.")
-        elif _VAGUE_LINK.fullmatch(one.text.strip()):
-            yield Finding("vague_link", "info", f"The link text {one.text.strip()!r} does not say where it leads.")
-        if href.startswith("#") and href != "#":
-            broken.append(href)  # ids do not survive cleaning
-        elif href and not re.match(r"(?:mailto|tel):", href, re.IGNORECASE):
-            problem = _address_problem(href)
-            if problem == "example":
-                examples.append(href)
-            elif problem:
-                broken.append(href)
-    if broken:
-        yield Finding("broken_link", "warning", f"Not an address: {broken[0][:80]}.")
-    if examples:
-        yield Finding("placeholder_link", "warning", f"An example's address: {examples[0][:80]}.")
-    if len(draft.reading.links) > max(8, draft.reading.words / 40):
-        yield Finding("too_many_links", "info", f"{len(draft.reading.links)} links in {draft.reading.words} words.")
+def questions(draft: Draft) -> Iterator[Finding]:
+    """The part that answers readers' questions."""
+    reading = draft.reading
+    names = [one.text for one in reading.headings]
+    at = next((n for n, one in enumerate(reading.sections) if one.heading and _FAQ.search(one.heading.text)), None)
+    if at is None:
+        if reading.words >= 600 and sum(one.endswith(_ASKS) for one in names) < 3:
+            yield Finding("missing_faq", "info", "No section answers the readers' questions.")
+    else:
+        level = reading.sections[at].heading.level  # type: ignore[union-attr]
+        below = reading.sections[at : at + 1]
+        for one in reading.sections[at + 1 :]:
+            if one.heading is None or one.heading.level <= level:
+                break
+            below.append(one)
+        texts = [block.text for one in below for block in ([one.heading] if one.heading else []) + one.blocks]
+        if not any(mark in text for text in texts for mark in _ASKS):
+            yield Finding("faq_without_questions", "warning", "The section of questions asks none.")
+    said = " ".join(WORD.findall(reading.text.casefold()))
+    missing = [one for one in draft.faq if " ".join(WORD.findall(one.casefold())) not in said]
+    if missing:
+        yield Finding("faq_not_in_text", "warning", f"A question of the FAQ is not in the text: {missing[0][:60]!r}.")
 
 
-def _address_problem(href: str) -> str:
-    """`example`, `broken` or nothing."""
-    try:
-        parts = urlsplit(href)
-        host = parts.hostname or ""
-    except ValueError:
-        return "broken"
-    if parts.scheme in ("http", "https"):
-        if _EXAMPLE.search(host):
-            return "example"
-        return "" if "." in host.strip(".") and " " not in href and not host.startswith(("127.", "10.", "192.168.")) else "broken"
-    if parts.scheme:
-        return "broken"
-    return "broken" if _DOMAIN.match(href) or " " in href else ""
-
-
-def pictures(draft: Draft) -> Iterator[Finding]:
-    shown = draft.reading.pictures
-    if any(not one.src for one in shown):
-        yield Finding("image_without_source", "warning", "An image has no address.")
-    for alts in ([one.alt or "" for one in shown], [one.alt for one in draft.images]):
-        given = [" ".join(alt.split()) for alt in alts]
-        if not all(given):
-            yield Finding("missing_alt", "warning", f"{given.count('')} of {len(given)} images have no alternative text.")
-        if len(set(given) - {""}) < len([alt for alt in given if alt]):
-            yield Finding("duplicate_alt", "warning", "Two images have the same alternative text.")
-        if poor := [alt for alt in given if _POOR_ALT.fullmatch(alt)]:
-            yield Finding("poor_alt", "warning", f"An alternative text says nothing: {poor[0]!r}.")
-        if any(len(alt) > 160 for alt in given):
-            yield Finding("long_alt", "info", "An alternative text has more than 160 characters.")
-    if not shown and not draft.images:
-        yield Finding("no_images", "info", "The article has no image.")
-    elif draft.images and not any(one.image_type == "featured" for one in draft.images):
-        yield Finding("no_featured_image", "info", "The article has no featured image.")
-
-
-RULES = (unsafe_html, length, headings, sections, links, pictures)
+RULES = (unsafe_html, length, headings, sections, listicle, questions)

@@ -1,9 +1,9 @@
-"""What is wrong with an article, without asking a model: about sixty checks, a score of 0-100, and what must not be published."""
+"""What is wrong with an article, without asking a model: about ninety checks, a score of 0-100, and what must not be published."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
-from chalicelib.writer import check_prose, check_search, check_structure
+from chalicelib.writer import check_leftovers, check_links, check_prose, check_search, check_structure
 from chalicelib.writer.article_reading import Reading
 from chalicelib.writer.draft import Draft, ImageFact
 from chalicelib.writer.findings import ArticleCheck, Finding, Severity, judged
@@ -12,7 +12,13 @@ from chalicelib.writer.languages import language_code
 __all__ = ["ArticleCheck", "Finding", "ImageFact", "Severity", "check_article"]
 
 _Rule = Callable[[Draft], Iterator[Finding]]
-_RULES: tuple[_Rule, ...] = (*check_structure.RULES, *check_prose.RULES, *check_search.RULES)
+_RULES: tuple[_Rule, ...] = (
+    *check_structure.RULES,
+    *check_links.RULES,
+    *check_leftovers.RULES,
+    *check_prose.RULES,
+    *check_search.RULES,
+)
 
 
 def check_article(
@@ -27,12 +33,15 @@ def check_article(
     images: Iterable[ImageFact] = (),
     language: str = "en",
     others: Iterable[Sequence[int]] = (),
+    faq: Iterable[str] = (),
+    year: int | None = None,
 ) -> ArticleCheck:
     """Check one article.
 
     html: the body before or after cleaning; unsafe markup is only seen before. keywords: all it should deal with; primary_keyword:
     empty when it has none. word_count: of its brief, None when there is no brief. images: its image records. language: a code or a
-    name. others: `readability.sketch` of the site's other articles.
+    name. others: `readability.sketch` of the site's other articles. faq: the questions that are given to search engines as the article's.
+    year: the present one, for titles that say an earlier one.
     """
     reading = Reading(html)
     draft = Draft(
@@ -46,6 +55,8 @@ def check_article(
         images=tuple(images),
         language=language_code(language),
         others=tuple(others),
+        faq=tuple(faq),
+        year=year,
     )
     if not reading.words and not reading.pictures:
         return judged([Finding("empty_article", "blocker", "The article has no text."), *check_structure.unsafe_html(draft)])

@@ -14,6 +14,7 @@ from chalicelib.core.table import Key, Query, Write, put
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.ideas import CONTENT_TYPES, ContentType, Structure
 from chalicelib.planner.names import with_names
+from chalicelib.planner.subjects import beside_content
 
 ContentStatus = Literal["draft", "review", "published"]
 SyncStatus = Literal["none", "queued", "publishing", "synced", "failed"]
@@ -37,6 +38,7 @@ class Content(SectorRecord):
 
     approved: an editor said yes to just this version. held: an editor took it back (rejected, unpublished), so automation leaves it
     alone until it is put into review again. note: what the editor last said. optimistic: shown as published while that is under way.
+    author: the name of who signs it, '' for the site itself.
     """
 
     title: str = Field(min_length=1, max_length=300)
@@ -47,7 +49,7 @@ class Content(SectorRecord):
     meta_description: str | None = Field(None, max_length=500)
     primary_keyword: str | None = Field(None, max_length=200)
     secondary_keywords: list[str] = Field(default_factory=list, max_length=100)
-    cluster: str
+    cluster: str | None = None  # imported ones may have none
     task: str | None = None
     content_type: ContentType = "post"
     content_structure: str = Structure
@@ -56,6 +58,7 @@ class Content(SectorRecord):
     tags: list[str] = Field(default_factory=list, max_length=50)
     taxonomy_terms: list[str] = Field(default_factory=list, max_length=100)
     faq: list[Faq] = Field(default_factory=list, max_length=30)
+    author: str = Field("", max_length=120)
     revision: int = Field(0, ge=0)
     status: ContentStatus = "draft"
     source: Literal["igny8", "wordpress"] = "igny8"
@@ -91,8 +94,20 @@ def waiting_contents(sector_id: str, step: str) -> str:
     return f"{sector_id}#content-{step}"
 
 
+def published_contents(cluster_id: str) -> str:
+    """Name of the collection of a cluster's published contents: what its articles may link to."""
+    return f"P#{cluster_id}"
+
+
+def published_without_cluster(sector_id: str) -> str:
+    """Name of the collection of a sector's published contents of no cluster: imported ones may be so."""
+    return f"{sector_id}#content-published"
+
+
 def _collection(content: Content) -> str | None:
-    if content.source != "igny8" or content.status == "published" or content.held:
+    if content.status == "published":
+        return published_contents(content.cluster) if content.cluster else published_without_cluster(content.sector_id)
+    if content.source != "igny8" or content.held:
         return None
     if content.status == "review":
         return waiting_contents(content.sector_id, "review")
@@ -138,9 +153,10 @@ CONTENT: Entity[Content] = Entity(
     orderings={"created_at": "c", "title": "n", "status": "d"},
     search=("title",),
     create=_WRITABLE,
-    patch=_WRITABLE,
+    patch=_WRITABLE | {"author"},
     counted=("status",),
     ranked=("status", ("draft", "review", "published")),
+    beside=beside_content,
 )
 
 

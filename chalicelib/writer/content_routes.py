@@ -22,6 +22,7 @@ from chalicelib.writer.content import CONTENT, Content, body_html, revisions
 from chalicelib.writer.editing import EDITABLE, MAX_HTML_CHARACTERS, Editor, NewContent
 from chalicelib.writer.html import normalize_content
 from chalicelib.writer.images import grouped, images_of
+from chalicelib.writer.json_ld import described
 from chalicelib.writer.metadata import map_metadata
 from chalicelib.writer.removal import delete_content, kept_online, restore_content
 from chalicelib.writer.scoring import as_fields, check
@@ -47,10 +48,12 @@ resource_routes(router, "content", Editor, CONTENT, answer=ContentAnswer, verbs=
 
 
 def shown(call: Call, content: Content, *, status: int = 200, message: str = "") -> Answer:
-    """A content with its body, its names and terms."""
+    """A content with its body, its names and terms, and what it says of itself to search engines."""
+    html = body_html(call.ctx, content)
     data = {
         **Editor(call.ctx).present([content])[0],
-        "html": body_html(call.ctx, content),
+        "html": html,
+        "json_ld": described(call.ctx, content, html),
         "terms": [{"id": t.id, "name": t.name, "taxonomy_type": t.taxonomy_type} for t in linked(call.ctx, content)],
     }
     return Answer(data, status=status, message=message, headers={"ETag": f'"{content.version}"'})

@@ -18,7 +18,8 @@ class ImageFact:
 
 @dataclass(frozen=True)
 class Draft:
-    """word_count: the brief's, 0 when there is none. language: a code. others: sketches of the site's other articles."""
+    """word_count: the brief's, 0 when there is none. language: a code. others: sketches of the site's other articles. faq: questions.
+    year: the present one, None when it does not matter."""
 
     reading: Reading
     title: str
@@ -30,6 +31,8 @@ class Draft:
     images: tuple[ImageFact, ...]
     language: str
     others: tuple[Sequence[int], ...]
+    faq: tuple[str, ...] = ()
+    year: int | None = None
 
     @cached_property
     def stems(self) -> list[str]:
@@ -45,10 +48,10 @@ class Draft:
         found = self.vocabulary if text is None else frozenset(stems(text, self.language))
         return all(stem in found for stem in subject_stems(keyword, self.language))
 
-    def occurrences(self, keyword: str) -> int:
-        """How often `keyword` stands in the text word for word, inflected or not."""
+    def occurrences(self, keyword: str, text: str | None = None) -> int:
+        """How often `keyword` stands in `text` (the whole article for None) word for word, inflected or not."""
         phrase = stems(keyword, self.language)
         if not phrase:
             return 0
-        size, all_stems = len(phrase), self.stems
+        size, all_stems = len(phrase), self.stems if text is None else stems(text, self.language)
         return sum(1 for at, one in enumerate(all_stems) if one == phrase[0] and all_stems[at : at + size] == phrase)

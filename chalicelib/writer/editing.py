@@ -157,7 +157,7 @@ class Editor(Contents):
         return [body_write(self.ctx, content.id, content.revision, html, **known), sketch]
 
     def _beside(self, old: Content | None, new: Content) -> list[Write]:
-        joins = [new.cluster] if old is None or old.cluster != new.cluster else []
+        joins = [new.cluster] if new.cluster and (old is None or old.cluster != new.cluster) else []
         return [*figure_writes(self.ctx, content_deltas([(old, new)]), needed=joins), *count_writes(self.ctx, old, new)]
 
 

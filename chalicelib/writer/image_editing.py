@@ -9,13 +9,15 @@ from chalicelib.auth.sites import active_sectors
 from chalicelib.auth.users import USER
 from chalicelib.core.bulk import Body
 from chalicelib.core.context import Context
-from chalicelib.core.errors import ValidationFailed
+from chalicelib.core.errors import Duplicate, ValidationFailed
 from chalicelib.core.ids import ulid
 from chalicelib.core.rewrite import gone, in_turn, parsed, rewrite
 from chalicelib.core.table import Write
+from chalicelib.writer.alternative_texts import alternative_text
 from chalicelib.writer.content import CONTENT
-from chalicelib.writer.images import IMAGE, Image, Images, ImageType, image_id, when_drawn
-from chalicelib.writer.pictures import read_picture, stored_path
+from chalicelib.writer.images import BOUNDS_PX, IMAGE, Image, Images, ImageType, image_id, when_drawn
+from chalicelib.writer.picture_files import remove_replaced, stored_picture
+from chalicelib.writer.pictures import PictureFile, picture_file
 from chalicelib.writer.tasks import TASK
 
 MAX_POSITION = 99
@@ -57,18 +59,25 @@ class ImageEditor(Images):
         sector_id, own, content, task = self._place(wanted)
         position = self._free(own, wanted.image_type) if wanted.position is None else wanted.position
         public_id = image_id(f"{sector_id}-{own}", wanted.image_type, position)
-        picture = self._stored(public_id, data) if data is not None else {}
-        shape = {"content": content, "task": task, "image_type": wanted.image_type, "position": position, **fields, **picture}
+        picture = None if data is None else picture_file(data, BOUNDS_PX[wanted.image_type])
+        shape = {"content": content, "task": task, "image_type": wanted.image_type, "position": position, **fields}
+        shape["alt"] = shape["alt"] or self._alt(own, content, task)
 
         def step() -> Image:
             old = self.repository.find(public_id, deleted=True)
-            if old is not None and old.deleted_at:  # the place of a deleted image is free
-                image = self.repository.changed(old, **{**_FRESH, **shape}, deleted_at=None)
+            if old is not None and not old.deleted_at:
+                raise Duplicate(existing_id=old.id)
+            drawn = {} if picture is None else self._stored(public_id, old.version if old else 0, picture)
+            if old is not None:  # the place of a deleted image is free
+                image = self.repository.changed(old, **{**_FRESH, **shape, **drawn}, deleted_at=None)
                 return self.repository.save(old, image, *content_writes(self.ctx, [(old, image)]))
-            image = self.repository.new(sector_id, public_id, **shape)
+            image = self.repository.new(sector_id, public_id, **shape, **drawn)
             return self.repository.create(image, *content_writes(self.ctx, [(None, image)]))
 
-        return in_turn(step)
+        image = in_turn(step)
+        if picture is not None:
+            remove_replaced(self.ctx, image)
+        return image
 
     def patch(self, public_id: str, body: dict[str, Any], *, if_match: int | None = None) -> Image:
         changes = {k: v for k, v in body.items() if k in IMAGE.patch}
@@ -80,12 +89,18 @@ class ImageEditor(Images):
         """Only what has a picture is generated; an image that is to be drawn (again) is pending. Raises: ValidationFailed."""
         if changes.get("status") == "generated" and not (present.image_path or changes.get("image_url", present.image_url)):
             raise ValidationFailed.field("status", "this image has no picture yet.")
+        if changes.get("prompt", present.prompt) != present.prompt:  # these are an editor's words now
+            changes = {**changes, "prompt_provenance": None}
+        if changes.get("image_url") and changes["image_url"] != present.image_url:
+            changes = {**changes, "provenance": None}
         return {**changes, "error": None} if changes.get("status") in ("pending", "generated") else changes
 
     def put_picture(self, public_id: str, data: bytes) -> Image:
         """Use a picture of one's own. Raises: NotFound, ValidationFailed, TooLarge, UnsupportedMediaType."""
-        picture = self._stored(self.get(public_id).id, data)
-        return self._rewrite(public_id, lambda old: {**picture, "error": None})
+        picture = picture_file(data, BOUNDS_PX[self.get(public_id).image_type])
+        image = self._rewrite(public_id, lambda old: self._stored(old.id, old.version, picture))
+        remove_replaced(self.ctx, image)
+        return image
 
     def delete(self, public_id: str, *, if_match: int | None = None) -> Image:
         return self._rewrite(public_id, lambda old: gone(self.repository), if_match=if_match)
@@ -101,13 +116,17 @@ class ImageEditor(Images):
 
         return rewrite(self.repository, public_id, changes, also, if_match=if_match, deleted=deleted)
 
-    def _stored(self, public_id: str, data: bytes) -> dict[str, Any]:
+    def _stored(self, public_id: str, seen_version: int, picture: PictureFile) -> dict[str, Any]:
         """The file first, then its record: a record never points to a file that is not there."""
-        picture = read_picture(data)
-        path = stored_path(self.ctx.tenant, public_id, picture)
-        self.ctx.deps.files.put(path, data, picture.mime)
-        size = {"width_px": picture.width_px, "height_px": picture.height_px}
-        return {"status": "generated", "image_path": path, "image_url": None, "mime": picture.mime, **size, "generated_by": "upload"}
+        return {**stored_picture(self.ctx, public_id, seen_version, picture, by="upload"), "provenance": None}
+
+    def _alt(self, own: str, content_id: str | None, task_id: str | None) -> str:
+        """What stands for an alternative text that nobody has written: the title of what the image belongs to, which is in its
+        language; '' without one."""
+        content = self.ctx.repository(CONTENT).find(content_id) if content_id else None
+        task = self.ctx.repository(TASK).find(task_id) if task_id and content is None else None
+        title = content.title if content else task.title if task else ""
+        return alternative_text(title, (i.alt for i in self.of_content(f"-{own}"))) if title else ""
 
     def _free(self, own: str, image_type: str) -> int:
         taken = {i.position for i in self.of_content(f"-{own}") if i.image_type == image_type}
@@ -152,10 +171,9 @@ class ImageEditor(Images):
         return sectors[0].id
 
 
-_FRESH = {
-    name: IMAGE.model.model_fields[name].get_default()
-    for name in ("after_heading", "image_path", "image_url", "mime", "width_px", "height_px", "error", "attempts", "generated_by")
-}
+_FILE = ("image_path", "thumbnail_path", "image_url", "mime", "width_px", "height_px")
+_MADE_BY = ("generated_by", "prompt_provenance", "provenance")
+_FRESH = {name: IMAGE.model.model_fields[name].get_default() for name in ("after_heading", *_FILE, "error", "attempts", *_MADE_BY)}
 
 
 def content_writes(ctx: Context, pairs: Iterable[tuple[Image | None, Image | None]]) -> list[Write]:

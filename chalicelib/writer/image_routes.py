@@ -124,4 +124,4 @@ def image_file(call: Call) -> Any:
     if not image.image_path:
         raise NotFound("This image has no file yet.")
     address = call.deps.files.url(image.image_path, FILE_SECONDS)
-    return Answer(status=302, body="", headers={"Location": address, "Cache-Control": "private, max-age=240"})
+    return Answer(status=302, body="", headers={"Location": address, "Cache-Control": "private, no-cache"})

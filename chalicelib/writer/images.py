@@ -10,13 +10,16 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.routing import BASE
 from chalicelib.core.service import Service
 from chalicelib.core.table import Key
+from chalicelib.system.origin import Origin
 from chalicelib.writer.content import CONTENT, Content, content_partition
 from chalicelib.writer.tasks import TASK
 
 ImageType = Literal["featured", "desktop", "mobile", "in_article"]
 IMAGE_TYPES = ("featured", "desktop", "mobile", "in_article")
 ImageStatus = Literal["pending", "generated", "failed"]
+# What is asked of an image model, and what is kept at most of any picture (a model may know other shapes only).
 SIZES_PX = {"featured": (1200, 675), "in_article": (1024, 576), "desktop": (1600, 900), "mobile": (720, 1280)}
+BOUNDS_PX = {"featured": (1200, 1200), "in_article": (1024, 1024), "desktop": (1600, 1600), "mobile": (1080, 1920)}
 FILE_SECONDS = 300  # how long a picture's signed address works
 _SHORT = {"featured": "f", "desktop": "d", "mobile": "m", "in_article": "a"}
 _LONG = {v: k for k, v in _SHORT.items()}
@@ -40,7 +43,9 @@ def _key(tenant: str, public_id: str) -> Key:
 
 
 class Image(SectorRecord):
-    """after_heading: the heading an in-article image follows. image_path: key in the file store; error: why it failed."""
+    """prompt_provenance: of a prompt and alternative text that AI wrote, provenance: of a picture that it drew. after_heading: the heading
+    an in-article image follows. image_path, thumbnail_path: keys in the file store; error: why it failed. alt: what it shows, for who
+    cannot see it, in the content's language."""
 
     content: str | None = None
     task: str | None = None
@@ -51,6 +56,7 @@ class Image(SectorRecord):
     after_heading: str | None = None
     image_url: str | None = Field(None, max_length=2000)
     image_path: str | None = None
+    thumbnail_path: str | None = None
     mime: str | None = None
     width_px: int | None = None
     height_px: int | None = None
@@ -58,6 +64,8 @@ class Image(SectorRecord):
     error: str | None = None
     attempts: int = Field(0, ge=0)
     generated_by: str = ""
+    prompt_provenance: Origin | None = None
+    provenance: Origin | None = None
 
 
 IMAGE: Entity[Image] = Entity(
@@ -116,12 +124,13 @@ def images_of(ctx: Context, content_id: str) -> list[Image]:
 
 def placed(ctx: Context, image: Image) -> dict[str, Any]:
     """The image with where its picture is: file_url wants the Authorization header; url works by itself for five minutes, so that an
-    <img> can show it, or is the address of a picture that lies elsewhere."""
-    path = image.image_path
+    <img> can show it, or is the address of a picture that lies elsewhere. thumbnail_url: of the same, at most 320 pixels wide."""
+    path, small = image.image_path, image.thumbnail_path
     return {
         **image.model_dump(),
         "file_url": f"{BASE}/writer/images/{image.id}/file/" if path else None,
         "url": ctx.deps.files.url(path, FILE_SECONDS) if path else image.image_url,
+        "thumbnail_url": ctx.deps.files.url(small, FILE_SECONDS) if small else None,
     }
 
 

@@ -32,6 +32,50 @@ FUNCTION_WORDS: dict[str, frozenset[str]] = {
         "tr": "ve bir bu için ile da de çok daha olarak gibi en olan ne her kadar sonra ya değil var o ise veya",
     }.items()
 }
+# Words after which a sentence goes on: a text that ends with one was cut off.
+DANGLING: dict[str, frozenset[str]] = {
+    "en": FUNCTION_WORDS["en"]
+    - frozenset(
+        {"it", "this", "that", "you", "too", "so", "not", "have", "do", "can", "will", "there", "more", "has", "does", "should", "would"}
+    )
+    - frozenset(
+        {"is", "are", "was", "were", "i", "we", "they", "by", "in", "on", "for", "where", "why", "how", "when", "what", "about", "than"}
+    )
+    | frozenset({"into", "during", "between", "including", "because", "while", "whose", "every"}),
+    **{
+        code: frozenset(known.split())
+        for code, known in {
+            "de": "der die das und ein eine einer einem einen eines den dem des oder für von im bei wie als wenn durch nach zur zum weil "
+            "dass zwischen sowie",
+            "fr": "le la les des une pour dans que avec et du au un de en ou par mais cette aux ce ses leur chez sans sous",
+            "es": "el los las una con por del y al un de la en su sus o sin desde hasta porque cuando",
+            "it": "il di per una con della gli del nel alla dei un la le i lo e ed da o delle nella che dal sul",
+            "pt": "uma para com os dos que e do da em um o de as ao pela pelo no na ou sem",
+            "nl": "het een van en voor met op te deze de of om als bij naar tussen omdat waarbij",
+            "sv": "och att det en ett av den till för med i på eller som är",
+            "da": "og at det en et af den til for med i på eller som er",
+            "pl": "i w z do na dla przez oraz lub jest się o po od że",
+        }.items()
+    },
+}
+# Words that never rightly stand twice in a row (unlike the German "die, die" or the French "nous nous").
+DOUBLED: dict[str, frozenset[str]] = {
+    "en": FUNCTION_WORDS["en"] - frozenset({"that", "had", "is", "so", "in", "on"}),
+    **{
+        code: frozenset(known.split())
+        for code, known in {
+            "de": "und ist nicht ein eine mit für auf den dem zu von wird auch werden im oder wie aus kann nach",
+            "fr": "le la les des une pour dans avec et du au sur plus est un de ou par mais",
+            "es": "el los las una con por del su y al un de la en muy cuando",
+            "it": "il di per una con della del nel alla dei un la i lo da o delle nella",
+            "pt": "uma para com os dos do da em por ao um o a de e ou mas na no",
+            "nl": "een van en niet voor met op te deze de of om maar ook bij naar",
+            "sv": "och en för på med av till den inte",
+            "da": "og en for på med af til den ikke",
+            "pl": "i w na z do dla jest oraz lub",
+        }.items()
+    },
+}
 _NAMES = {
     "english": "en", "german": "de", "deutsch": "de", "french": "fr", "français": "fr", "spanish": "es", "español": "es",
     "italian": "it", "italiano": "it", "portuguese": "pt", "português": "pt", "dutch": "nl", "nederlands": "nl", "swedish": "sv",
@@ -62,8 +106,11 @@ def language_code(language: str) -> str:
     return _NAMES.get(name) or re.split(r"[-_ ]", name)[0] or "en"
 
 
-def other_language(text: str, language: str) -> str | None:
-    """What `text` is evidently written in (a code or the name of a script) when that is not `language`; None when right or too short."""
+def other_language(text: str, language: str, *, fewest: int = _FEWEST, lead: float = 1.4) -> str | None:
+    """What `text` is evidently written in (a code or the name of a script) when that is not `language`; None when right or too short.
+
+    fewest: function words that a judgement needs. lead: how many times those of the next likely language there must be.
+    """
     code = language_code(language)
     letters = sum(1 for c in text if c.isalpha())
     if letters < 60:
@@ -72,7 +119,7 @@ def other_language(text: str, language: str) -> str | None:
     for name, (characters, _) in _SCRIPTS.items():
         if len(re.findall(f"[{characters}]", text)) > 0.4 * letters:
             return None if name == own_script else name
-    heard = _likeliest(text)
+    heard = _likeliest(text, fewest, lead)
     if own_script:
         return heard or "another script"
     if heard is None or heard == code or {heard, code} <= {"sv", "da", "no", "nb", "nn"}:
@@ -81,12 +128,12 @@ def other_language(text: str, language: str) -> str | None:
     return heard if code in FUNCTION_WORDS or heard == "en" else None
 
 
-def _likeliest(text: str) -> str | None:
+def _likeliest(text: str, fewest: int, lead: float) -> str | None:
     """The language whose function words are clearly the commonest."""
     counts = Counter(word.lower() for word in WORD.findall(text))
     heard = sorted(((sum(counts[word] for word in known), code) for code, known in FUNCTION_WORDS.items()), reverse=True)
     most, code = heard[0]
-    if most < _FEWEST or most < 1.4 * heard[1][0] or most < 0.12 * counts.total():
+    if most < fewest or most < lead * heard[1][0] or most < 0.12 * counts.total():
         return None
     return code
 

@@ -29,6 +29,8 @@ def check(ctx: Context, content: Content, html: str) -> ArticleCheck:
         images=[ImageFact(i.alt, i.image_type) for i in images_of(ctx, content.id)],
         language=content.language,
         others=sketches(ctx, content.sector_id, without=content.id),
+        faq=[one.question for one in content.faq],
+        year=ctx.deps.clock.now().year,
     )
 
 

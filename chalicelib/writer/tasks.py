@@ -35,7 +35,9 @@ class Task(SectorRecord):
     audience: str = Field("", max_length=300)
     tone: str = Field("", max_length=200)
     language: str | None = None
+    market: str = Field("", max_length=60)
     author_profile: str | None = None
+    strategy: str | None = None
     status: TaskStatus = "queued"
     generation_state: GenerationState = "idle"
     attempts: int = Field(0, ge=0)
@@ -66,7 +68,9 @@ _WRITABLE = frozenset(
         "audience",
         "tone",
         "language",
+        "market",
         "author_profile",
+        "strategy",
     }
 )
 TASK: Entity[Task] = Entity(
@@ -111,7 +115,9 @@ class NewTask(Body):
     audience: str | None = Field(None, max_length=300)
     tone: str | None = Field(None, max_length=200)
     language: str | None = None
+    market: str | None = Field(None, max_length=60)
     author_profile: str | None = None
+    strategy: str | None = None
 
 
 class Tasks(Service[Task]):
@@ -198,5 +204,7 @@ def _from_idea(idea: Idea) -> dict[str, Any]:
         "audience": idea.audience,
         "tone": idea.tone,
         "language": idea.language,
+        "market": idea.market,
         "author_profile": idea.author_profile,
+        "strategy": idea.strategy,
     }

@@ -84,9 +84,9 @@ if [[ -z $core ]]; then
     apt-get "${opt[@]}" update
     # the two PHP libraries that the package reaches by relative links
     (cd "$a/debs" && apt-get "${opt[@]}" download wordpress php-getid3 libphp-phpmailer)
-    for deb in "$a"/debs/*.deb; do dpkg-deb -x "$deb" "$a/root"; done
-    find "$a/root/usr/share/wordpress" -xtype l -delete  # dangling: .htaccess, browser libraries of wp-admin
-    cp -rL "$a/root/usr/share/wordpress" "$a/core"
+    for deb in "$a"/debs/*.deb; do dpkg-deb -x "$deb" "$a/unpacked"; done
+    find "$a/unpacked/usr/share/wordpress" -xtype l -delete  # dangling: .htaccess, browser libraries of wp-admin
+    cp -rL "$a/unpacked/usr/share/wordpress" "$a/core"
     mv "$a/core" "$core"; rm -rf "$a"
   fi
 fi

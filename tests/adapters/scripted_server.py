@@ -24,7 +24,8 @@ class Asked:
 @dataclass(frozen=True)
 class Reply:
     """cut_after: close the connection after so many bytes of the body. hang: send nothing until the server is stopped.
-    drip: send the body byte by byte, for ever slower than anyone waits, until the server is stopped or the client leaves."""
+    drip: send the body byte by byte, for ever slower than anyone waits, until the server is stopped or the client leaves.
+    raw: send just these bytes instead of an HTTP answer, none at all when empty, and close the connection."""
 
     status: int = 200
     body: bytes = b""
@@ -32,6 +33,7 @@ class Reply:
     cut_after: int | None = None
     hang: bool = False
     drip: bool = False
+    raw: bytes | None = None
 
 
 def json_reply(data: Any, status: int = 200, **headers: str) -> Reply:
@@ -77,6 +79,9 @@ class LoopbackServer:
                 self.close_connection = True
                 if reply.hang:
                     server.stopping.wait(60)
+                    return
+                if reply.raw is not None:
+                    self.wfile.write(reply.raw)
                     return
                 self.send_response_only(reply.status)
                 for name, value in reply.headers.items():

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.adapters.offline_embedder import TfidfEmbedder
 from chalicelib.ai import registry
 from chalicelib.ai.answers import ClusterName, ClusterNames
 from chalicelib.ai.engine import Done, run
@@ -165,7 +166,7 @@ def asked_for_article(owner: Context, model: Namer, idea: Idea) -> TextRequest:
 def test_an_article_is_asked_for_with_its_call_to_action_and_length(owner: Context, place: Place, model: Namer) -> None:
     asked = asked_for_article(owner, model, idea_of(owner, place, cta="Book a fitting.", estimated_word_count=6_000))
     assert asked.facts["cta"] == "Book a fitting." and "<cta>\nBook a fitting.\n</cta>" in asked.prompt
-    assert asked.max_output_tokens == 18_000 and 120 < asked.timeout_seconds <= 400
+    assert asked.facts["part"] == "outline" and asked.max_output_tokens == 8_000, "a long article is asked for in parts"
     without = asked_for_article(owner, model, idea_of(owner, place))
     assert "<cta>\n(none)\n</cta>" in without.prompt and (without.max_output_tokens, without.timeout_seconds) == (8_000, 120)
 
@@ -182,13 +183,13 @@ def asked_for_ideas(owner: Context, place: Place, model: Namer) -> TextRequest:
 
 def test_the_automation_settings_speak_before_the_site_and_after_the_idea(owner: Context, place: Place, model: Namer) -> None:
     owner.repository(SITE).patch(place.site_id, {"tone": "of the site", "language": "fr"})
-    assert "Tone of voice: of the site" in asked_for_ideas(owner, place, model).prompt
+    assert "Tone of voice: <tone>of the site</tone>" in asked_for_ideas(owner, place, model).prompt
     Configs(owner).put(place.site_id, {"tone": "of automation", "language": "de"})
     asked = asked_for_ideas(owner, place, model)
-    assert "Tone of voice: of automation" in asked.prompt and asked.facts["language"] == "de"
+    assert "Tone of voice: <tone>of automation</tone>" in asked.prompt and asked.facts["language"] == "de"
     own = asked_for_article(owner, model, idea_of(owner, place, tone="of the idea", language="en"))
-    assert "Tone of voice: of the idea" in own.prompt and "Language: en (the whole answer)" in own.prompt
-    assert "Tone of voice: of automation" in asked_for_article(owner, model, idea_of(owner, place)).prompt
+    assert "Tone of voice: <tone>of the idea</tone>" in own.prompt and "Language: en (the whole answer)" in own.prompt
+    assert "Tone of voice: <tone>of automation</tone>" in asked_for_article(owner, model, idea_of(owner, place)).prompt
     other = make_site(owner)[0]
     assert "of automation" not in asked_for_ideas(owner, other, model).prompt
 
@@ -243,7 +244,7 @@ class Echo:
 
 
 def test_a_keyword_with_angle_brackets_is_known_as_the_prompt_shows_it(deps: Deps) -> None:
-    owner = new_account(replace(deps, text=lambda choice: Echo()))
+    owner = new_account(replace(deps, text=lambda choice: Echo(), embedder=lambda choice: TfidfEmbedder()))
     place = make_site(owner)[0]
     keywords, clusters = owner.repository(KEYWORD), owner.repository(CLUSTER)
     home = clusters.create(clusters.new(place.sector_id, name="Bikes"))

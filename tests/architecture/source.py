@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOT_SOURCE = {
     ".git",
     ".venv",
+    ".venv-llm",
     ".local",
     "build",
     "node_modules",

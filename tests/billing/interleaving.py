@@ -18,11 +18,12 @@ class Crash(BaseException):
 class Worker:
     """A job on a thread of its own that runs only between two of its database calls, when `step` says so.
 
-    outcome: what the job returned, or the error it raised; `expected` errors are outcomes, others fail the test.
+    outcome: what the job returned, or the error it raised; `expected` errors are outcomes, others fail the test. waits_for: the
+    operation of the call at which it stops.
     """
 
     def __init__(self, job: Callable[[], Any], expected: tuple[type[Exception], ...]) -> None:
-        self.done, self.outcome, self.unexpected = False, None, None
+        self.done, self.outcome, self.unexpected, self.waits_for = False, None, None, ""
         self._job, self._expected = job, expected
         self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
         self._fault: Fault | None = None
@@ -43,10 +44,16 @@ class Worker:
         self.done = True
         self._stopped.release()
 
-    def before_call(self) -> Fault | None:
+    def before_call(self, operation: str) -> Fault | None:
+        self.waits_for = operation
         self._stopped.release()
         self._go.acquire()
         return self._fault
+
+    @property
+    def reads(self) -> bool:
+        """Whether the call at which it stops changes nothing."""
+        return self.waits_for not in WRITES
 
     def step(self, fault: Fault | None = None) -> None:
         """Let the call at which it waits happen, so or so, and the job go on to its next call or its end."""
@@ -66,7 +73,9 @@ _here = threading.local()
 
 
 class WatchedClient:
-    """The DynamoDB client of workers. `writes` counts the calls that reached the table and may have changed it."""
+    """The DynamoDB client of workers. `writes` counts the calls that reached the table and may have changed it.
+
+    A worker's BatchGetItem is answered item by item, with a stop before each: it is no snapshot (Source: DynamoDB API reference)."""
 
     def __init__(self, client: Any) -> None:
         self._client, self.writes = client, 0
@@ -76,7 +85,9 @@ class WatchedClient:
 
         def watched(**request: Any) -> Any:
             worker: Worker | None = getattr(_here, "worker", None)
-            fault = worker.before_call() if worker else None
+            if operation == "batch_get_item" and worker:
+                return self._one_by_one(request["RequestItems"])
+            fault = worker.before_call(operation) if worker else None
             if fault == "crash":
                 raise Crash
             if fault == "request lost":
@@ -96,6 +107,14 @@ class WatchedClient:
             return answer
 
         return watched
+
+    def _one_by_one(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for table, part in wanted.items():
+            for key in part["Keys"]:
+                answer = self.get_item(TableName=table, Key=key, ConsistentRead=part["ConsistentRead"])
+                found.setdefault(table, []).extend([answer["Item"]] if "Item" in answer else [])
+        return {"Responses": found, "UnprocessedKeys": {}}
 
 
 def _error(code: str, operation: str, **more: Any) -> ClientError:

@@ -3,9 +3,10 @@
 import pytest
 
 from chalicelib.billing.audit import audit_account, audit_accounts
-from chalicelib.billing.credits import Ledger, sweep_accounts
+from chalicelib.billing.credits import Ledger
 from chalicelib.billing.holds import HoldClosed
 from chalicelib.billing.prices import price_of
+from chalicelib.billing.sweep import sweep_accounts
 from chalicelib.billing.usage import TRANSACTION, USAGE
 from chalicelib.core.errors import IdempotencyMismatch, NotFound, Stale, ValidationFailed
 from chalicelib.core.repository import Repository

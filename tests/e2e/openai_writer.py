@@ -18,8 +18,13 @@ FUNCTIONS = {
     "ClusterNames": "auto_cluster",
     "Ideas": "generate_ideas",
     "ArticleDraft": "generate_content",
+    "ArticleOutline": "generate_content",
+    "ArticleSection": "generate_content",
+    "ArticleRest": "generate_content",
+    "FaqSection": "generate_content",
     "ImagePrompts": "generate_image_prompts",
 }
+PARTS = {"ArticleOutline": "outline", "ArticleSection": "section", "ArticleRest": "rest", "FaqSection": "faq"}
 CHARACTERS_PER_TOKEN = 4
 NONE = "(none)"
 
@@ -61,6 +66,8 @@ class OpenAIWriter:
         form = sent["response_format"]["json_schema"]
         function = FUNCTIONS[form["name"]]
         facts = facts_of(function, sent["messages"][1]["content"])
+        if part := PARTS.get(form["name"]):
+            facts |= part_of(part, sent["messages"][1]["content"])
         text = json.dumps(COMPOSERS[function](facts, json.dumps(facts, sort_keys=True)), ensure_ascii=False)
         tokens_in = tokens(json.dumps(sent["messages"], ensure_ascii=False)) + tokens(json.dumps(form))
         call = Call(function, facts, tokens_in, tokens(text), repair=len(sent["messages"]) > 2)
@@ -131,7 +138,7 @@ def _article(prompt: str) -> dict[str, Any]:
     outline = []
     for item in _list(_tag(prompt, "outline")):
         section = _object(item, "heading", "points")
-        outline.append({"heading": section["heading"], "points": section["points"].split(" | ")})
+        outline.append({"heading": section["heading"], "points": [p for p in section["points"].split(" | ") if p]})
     return {
         **{
             name: _text(_tag(prompt, name))
@@ -153,6 +160,25 @@ def _article(prompt: str) -> dict[str, Any]:
         "author": _lines(_tag(prompt, "author")) or None,
         "links": [_object(item, "title", "url") for item in _list(_tag(prompt, "links"))],
     }
+
+
+def part_of(part: str, prompt: str) -> dict[str, Any]:
+    """The further facts of a question for a part of an article."""
+    if part == "outline":
+        count = re.search(r"at least (\d+) and at most (\d+) of them", prompt)
+        assert count
+        return {"part": part, "sections_least": int(count[1]), "sections_most": int(count[2])}
+    plan = []
+    for item in _list(_tag(prompt, "plan")):
+        found = _object(item, "heading", "points", "words", "keywords")
+        lists = {name: [one for one in found[name].split(" | ") if one] for name in ("points", "keywords")}
+        plan.append({"heading": found["heading"], "words": int(found["words"]), **lists})
+    facts: dict[str, Any] = {"part": part, "plan": plan}
+    if part == "rest":
+        asked = re.search(r"about (\d+) questions", prompt)
+        assert asked
+        return {**facts, "faq_count": int(asked[1]), "uncovered": _list(_tag(prompt, "uncovered"))}
+    return {**facts, "section_heading": _text(_tag(prompt, "section_heading"))} if part == "section" else facts
 
 
 def _pictures(prompt: str) -> dict[str, Any]:
@@ -185,7 +211,7 @@ def _tag(prompt: str, name: str) -> str:
 def _line(prompt: str, label: str) -> str:
     found = re.search(rf"^{re.escape(label)}: (.*)$", prompt, re.MULTILINE)
     assert found, f"the prompt has no line {label!r}"
-    return found[1]
+    return re.sub(r"</?[a-z_]+>", "", found[1])
 
 
 def _text(text: str) -> str:

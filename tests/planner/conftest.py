@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.adapters.offline_embedder import TfidfEmbedder
 from chalicelib.adapters.offline_text import OfflineTextModel
 from chalicelib.ai import routes as ai
 from chalicelib.planner import routes
@@ -16,5 +17,5 @@ from tests.rest import Rest, account
 def api(ctx: ContextFactory) -> Rest:
     context = ctx()
     account(context)
-    deps = replace(context.deps, text=lambda choice: OfflineTextModel())
+    deps = replace(context.deps, text=lambda choice: OfflineTextModel(), embedder=lambda choice: TfidfEmbedder())
     return Rest([routes.router, *ai.ROUTERS, system.router], deps, context.scope)

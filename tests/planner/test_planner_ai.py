@@ -101,7 +101,8 @@ def test_foreign_keywords_cluster_nothing(api: Rest, place: Place) -> None:
 
 def test_ideas_for_clusters_count_in_their_cluster(api: Rest, place: Place) -> None:
     home = cluster(api, place)
-    keywords(api, place, cluster=home)
+    for word in ("road bikes", "bike lights for commuting", "how to clean a chain", "tubeless tyres worth it", "saddle height"):
+        add(api, place, word, cluster=home)
     done = api.finished(api.post("planner/clusters/auto_generate_ideas", {"cluster_ids": [home]}))
     assert done["state"] == "succeeded", done
     ideas = api.get("planner/ideas", cluster_id=home).results
@@ -117,7 +118,7 @@ def test_ideas_for_clusters_count_in_their_cluster(api: Rest, place: Place) -> N
 
 def test_ideas_for_chosen_keywords_belong_to_the_cluster_all_are_in(api: Rest, place: Place) -> None:
     home = cluster(api, place)
-    ids = keywords(api, place, 2, cluster=home)
+    ids = [add(api, place, word, cluster=home)["id"] for word in ("road bikes", "saddle height")]
     free = add(api, place, "coffee grinder")["id"]
     done = api.finished(api.post("planner/ideas/generate", {"keyword_ids": ids, "count": 2}))
     assert done["state"] == "succeeded", done

@@ -8,7 +8,8 @@ from chalicelib.billing.credits import Ledger
 from chalicelib.core.context import ProviderChoice
 from chalicelib.core.errors import UpstreamRejected
 from chalicelib.core.ids import new_tenant_id
-from chalicelib.system.settings import SETTINGS, provider_for
+from chalicelib.system.provider_choice import provider_for
+from chalicelib.system.settings import SETTINGS
 from tests.rest import Rest
 from tests.system.conftest import Models
 from tests.writer.test_images import picture
@@ -57,6 +58,17 @@ def test_what_is_wrong_with_settings_is_named(api: Rest) -> None:
         ("openai", {"base_url": "ftp://x.test"}),
         ("image_generation", {"provider": "midjourney"}),
         ("openai", {"api_key": "x" * 501}),
+        ("openai", {"models": {"write_poem": "gpt-6-luna"}}),
+        ("openai", {"models": {"generate_content": ""}}),
+        ("openai", {"models": {"generate_images": "gpt-image-2"}}),
+        ("openai", {"fallback_models": ["a", "b", "c", "d", "e"]}),
+        ("openai", {"fallback_models": "a"}),
+        ("openai", {"fallbacks": []}),
+        ("runware", {"fallback_models": ["a"]}),
+        ("image_generation", {"fallbacks": [{"provider": "openai"}]}),
+        ("image_generation", {"provider": "openai", "fallbacks": [{"provider": "platform"}]}),
+        ("image_generation", {"provider": "openai", "fallbacks": [{"provider": "offline"}]}),
+        ("image_generation", {"provider": "openai", "fallbacks": [{"provider": "openai", "colour": 1}]}),
     ):
         assert api.put(f"{INTEGRATIONS}/{integration_type}", body).status == 400, body
     assert api.put(f"{INTEGRATIONS}/gemini", {}).status == 404
@@ -83,7 +95,20 @@ def test_who_is_asked_with_whose_key(api: Rest) -> None:
     save(api, "openai", use_for_embeddings=True, is_active=False)
     assert (chosen("text"), chosen("embedding")) == (platform, platform)
     save(api, "openai", use_for_embeddings=True)
-    assert chosen("embedding") == (ProviderChoice("openai", "", KEY), True)
+    assert chosen("embedding") == (ProviderChoice("openai", "text-embedding-3-small", KEY), True)
+    save(api, "openai", use_for_embeddings=True, embedding_model="nomic")
+    assert chosen("embedding") == (ProviderChoice("openai", "nomic", KEY), True)
+
+
+def test_models_by_function_and_fallbacks_are_kept_and_shown(api: Rest) -> None:
+    chosen = {"models": {"generate_content": "gpt-6.1-terra"}, "fallback_models": ["gpt-5-mini", "o4-mini"]}
+    assert {k: v for k, v in save(api, "openai", **chosen).items() if k in chosen} == chosen
+    drawing = {"provider": "openai", "fallbacks": [{"provider": "runware", "model": "flux"}, {"provider": "openai", "model": ""}]}
+    save(api, "image_generation", **drawing)
+    shown = {row["integration_type"]: row for row in api.get(INTEGRATIONS).data}
+    assert {k: shown["image_generation"][k] for k in drawing} == drawing
+    assert "fallback_models" not in shown["runware"] and "fallbacks" not in shown["openai"]
+    assert save(api, "openai")["models"] == {}, "what is not named goes back to its default"
 
 
 def test_trying_a_provider_says_what_came_of_it(api: Rest, models: Models) -> None:

@@ -39,7 +39,7 @@ def test_a_prompt_of_ones_own_is_what_the_model_reads(api: Rest, models: Models,
         "system/prompts", {"prompt_type": "generate_ideas", "prompt_value": "Only $count, about $keywords; $unknown costs $$5."}
     )
     assert made.status == 201
-    assert asked_for_ideas(api, models, place).startswith("Only 1, about - keyword: keyword 2")
+    assert asked_for_ideas(api, models, place).startswith("Only 1, about <keywords>- keyword: keyword 2</keywords>;")
     assert "$unknown costs $5" in models.text.asked[-1].prompt
     assert api.post("system/prompts", {"prompt_type": "generate_ideas", "prompt_value": "x"}).status == 409
     assert api.patch(f"system/prompts/{made.data['id']}", {"prompt_value": "costs $"}).status == 400

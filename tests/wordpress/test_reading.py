@@ -35,7 +35,9 @@ def test_how_posts_stand(publisher: WordPressPublisher, wordpress: WordPressSite
     assert states["999999"].status == "gone"
     first = states[posts[0].external_id]
     assert (first.source_id, first.slug, [t.name for t in first.terms], first.url) == ("rd-0", "read-0", ["Shoes"], posts[0].url)
-    assert first.modified_at and abs(datetime.now(UTC) - first.modified_at) < timedelta(minutes=5)
+    assert first.modified_at == posts[0].modified_at and first.published_at
+    assert abs(datetime.now(UTC) - first.published_at) < timedelta(minutes=5)
+    assert states[posts[3].external_id].modified_at >= posts[3].modified_at
     assert states[posts[3].external_id].title == "Fish & chips" and states[term.external_id].title == "Hats & caps"
 
 

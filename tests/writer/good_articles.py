@@ -1,5 +1,6 @@
 """Articles without a fault, which the checks must pass and into which the tests plant faults."""
 
+from pathlib import Path
 from typing import Any
 
 COLD_BREW = """
@@ -106,3 +107,13 @@ GOOD: dict[str, dict[str, Any]] = {
         "language": "de-AT",
     },
 }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """An article file: lines of `name: value`, an empty line, the HTML."""
+    head, _, html = path.read_text(encoding="utf-8").partition("\n\n")
+    fields: dict[str, Any] = dict(line.split(": ", 1) for line in head.splitlines())
+    return {**fields, "html": html, "keywords": fields["keywords"].split("; "), "word_count": int(fields["word_count"])}
+
+
+ARTICLES: dict[str, dict[str, Any]] = {path.stem: _read(path) for path in sorted((Path(__file__).parent / "articles").glob("*.html"))}

@@ -8,7 +8,8 @@ import pytest
 from chalicelib import ports
 from chalicelib.core.context import Context
 from chalicelib.core.errors import UpstreamRejected, UpstreamUnavailable
-from chalicelib.integration.publishing import LEASE_SECONDS, PublishBusy, publish
+from chalicelib.integration.publish_record import LEASE_SECONDS, PublishBusy
+from chalicelib.integration.publishing import publish
 from tests.fakes import RememberingPublisher
 from tests.writer.conftest import Desk
 

@@ -110,7 +110,7 @@ def _idea(facts: dict[str, Any], keywords: list[Phrase], taken: set[str], seed: 
         "keywords": [k.keyword for k in keywords],
         "audience": shortened(audience, 290),
         "tone": shortened(facts.get("tone") or "clear and practical", 190),
-        "outline": [{"heading": shortened(h, 180), "points": _points(p, pen)} for p, h, _ in sections],
+        "outline": [{"heading": shortened(h, 180), "points": points_of(p, pen)} for p, h, _ in sections],
         "brief": pen.say("brief"),
         "estimated_word_count": words,
         "cta": shortened(pen.say("cta"), 290),
@@ -123,7 +123,8 @@ def _aim(intent: str | None) -> str:
     )
 
 
-def _points(purpose: str, pen: Pen) -> list[str]:
+def points_of(purpose: str, pen: Pen) -> list[str]:
+    """What a section of this purpose says, as an outline names it."""
     name = f"point/{purpose}" if f"point/{purpose}" in banks() else "point/keyword"
     return [pen.write(line) for line in banks()[name]]
 

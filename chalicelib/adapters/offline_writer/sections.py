@@ -1,12 +1,13 @@
 """Writes the sections of one article: draws what each needs from the banks, then fills up to the length with what still fits."""
 
 import html
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
-from chalicelib.adapters.offline_writer.grammar import MARKUP, WORD, Phrase, shortened
-from chalicelib.adapters.offline_writer.phrases import Pen, banks, capitalised, sentences
+from chalicelib.adapters.offline_writer.blocks import Block, Section, count, escaped, plain
+from chalicelib.adapters.offline_writer.grammar import WORD, Phrase, shortened
+from chalicelib.adapters.offline_writer.phrases import Pen, banks, capitalised, sentences, variants
 from chalicelib.adapters.offline_writer.subjects import cards, notes, option_names
 
 # Which bank goes on when a section needs more text; the others go on with their own.
@@ -40,33 +41,6 @@ LONGEST_IN_QUESTION = 44  # characters of a topic
 SHORT_PARAGRAPH = 42  # words; a shorter one may be continued
 
 
-@dataclass
-class Block:
-    """Finished HTML, its number of words, and for a paragraph its plain text."""
-
-    html: str
-    words: int
-    text: str = ""
-
-
-@dataclass
-class Section:
-    purpose: str
-    heading: str
-    keyword: Phrase | None = None
-    blocks: list[Block] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def html(self) -> str:
-        head = f"<h2>{escaped(self.heading)}</h2>\n" if self.heading else ""
-        return head + "\n".join(block.html for block in self.blocks)
-
-    @property
-    def words(self) -> int:
-        return count(self.heading) + sum(block.words for block in self.blocks)
-
-
 class Writer:
     """Holds an article while it is written. keywords: the primary first. brevity: 0 for full size to 3 for as short as it can be."""
 
@@ -82,6 +56,7 @@ class Writer:
         self._mentions = 0
         self._points: list[str] = []
         self._noted: set[str] = set()
+        self._wanted = {plain(s.get("heading")): _foreign(s.get("points") or ()) for s in facts.get("outline") or ()}
         one, many, verb = option_names(self.domain)
         audience = plain(facts.get("audience"))
         pen.slots.update(
@@ -145,6 +120,7 @@ class Writer:
             starts[purpose](section)
         else:
             self._more(section)
+        self._listed_points(section)
 
     def add_list_somewhere(self) -> None:
         """A checklist in the last section before the closing."""
@@ -156,6 +132,22 @@ class Writer:
         while growing and self.words < 0.97 * asked:
             if not self._more(min(growing, key=lambda s: (s.words, s.heading))):
                 return
+
+    def fill_to(self, words: dict[str, int]) -> None:
+        """Add paragraphs, to the section that lacks most of its share first, until each has as many words as its heading gets ('': the
+        introduction)."""
+        growing = {s.heading: s for s in self.sections if s.purpose != "faq" and words.get(s.heading)}
+        while short := [s for name, s in growing.items() if s.words < 0.96 * words[name]]:
+            section = min(short, key=lambda s: (s.words / words[s.heading], s.heading))
+            last = [section.blocks.pop()] if section.purpose == "close" else []  # the call to action stays the last word
+            grown = self._more(section)
+            section.blocks += last
+            if not grown:
+                return
+
+    def ask_more(self, number: int) -> None:
+        """Questions for the FAQ until there are so many."""
+        self._faq(next(s for s in self.sections if s.purpose == "faq"), number)
 
     def link(self) -> None:
         """Internal links, the most related first, at most one a section."""
@@ -170,14 +162,25 @@ class Writer:
             block = f'<p>{lead}: <a href="{html.escape(str(link["url"]))}">{escaped(title)}</a>.</p>'
             section.blocks.append(Block(block, count(f"{lead} {title}")))
 
+    def cover(self, homes: dict[str, list[str]]) -> None:
+        """Name in each section what it was to deal with and has not, in the searcher's words. homes: keywords by heading."""
+        for section in self.sections:
+            present = set(WORD.findall(html.unescape(section.html).casefold()))
+            missing = [k for k in homes.get(section.heading, ()) if not set(WORD.findall(plain(k).casefold())) <= present]
+            if missing:
+                self._name(section, missing)
+
     def cover_all(self) -> None:
         """Name what no section has dealt with, in the searcher's words."""
         present = set(WORD.findall(html.unescape(" ".join(s.html for s in self.sections)).casefold()))
-        missing = [k for k in self.keywords if not set(WORD.findall(plain(k.keyword).casefold())) <= present]
+        missing = [k.keyword for k in self.keywords if not set(WORD.findall(plain(k.keyword).casefold())) <= present]
         if missing:
-            lead = self.pen.random.choice(["Searches that belong here", "Also asked in these words", "The same need in other words"])
-            listed = ", ".join(f"\u201c{plain(k.keyword)}\u201d" for k in missing)
-            self._add(([s for s in self.sections if s.purpose not in SILENT] or self.sections)[-1], f"{lead}: {listed}.")
+            self._name(([s for s in self.sections if s.purpose not in SILENT] or self.sections)[-1], missing)
+
+    def _name(self, section: Section, missing: list[str]) -> None:
+        lead = self.pen.random.choice(["Searches that belong here", "Also asked in these words", "The same need in other words"])
+        listed = ", ".join(f"\u201c{plain(keyword)}\u201d" for keyword in missing)
+        self._add(section, f"{lead}: {listed}.")
 
     # parts
 
@@ -228,8 +231,17 @@ class Writer:
 
     def _close(self, section: Section) -> None:
         self._add(section, self._paragraph("close"))
-        if self.brevity < 2:
+        if cta := plain(self.facts.get("cta")):
+            self._add(section, cta if cta[-1] in ".!?" else f"{cta}.")
+        elif self.brevity < 2:
             self._add(section, self.pen.say("cta"), joined=True)
+
+    def _listed_points(self, section: Section) -> None:
+        """What the outline wants said here and the banks cannot say: named as it stands there, for whoever finishes the draft."""
+        if section.purpose != "faq" and (points := self._wanted.get(section.heading, [])[: (6, 4, 3, 2)[self.brevity]]):
+            listed = "\n".join(f"<li>{escaped(point)}</li>" for point in points)
+            lead = self.pen.random.choice(["What belongs here:", "The points of this part:", "To be settled here:"])
+            section.blocks.append(Block(f"<p>{lead}</p>\n<ul>\n{listed}\n</ul>", count(lead) + sum(map(count, points))))
 
     def _bullets(self, section: Section, purpose: str = "") -> None:
         purpose = purpose or section.purpose
@@ -279,11 +291,11 @@ class Writer:
     def _one_of(self, bank: str) -> str:
         return self.pen.random.choice(banks()[bank])
 
-    def _faq(self, section: Section) -> None:
-        number = (self.pen.random.randint(3, 5), 3, 3, 2)[self.brevity]
+    def _faq(self, section: Section, number: int = 0) -> None:
+        number = number or (self.pen.random.randint(3, 5), 3, 3, 2)[self.brevity]
         special = f"faq/{self.primary.kind}"
         topic = self._topic if len(self.primary.topic) <= LONGEST_IN_QUESTION else self.subject
-        while len(self.faq) < number:
+        while len(self.faq) < number and self.pen.left("faq"):
             bank = special if len(self.faq) == 1 and self.pen.left(special) else "faq"
             question, answer = self.pen.pair(bank, topic=topic, pair=shortened(self.primary.topic, LONGEST_IN_QUESTION))
             if question.casefold() not in {q.casefold() for q, _ in self.faq}:
@@ -292,20 +304,17 @@ class Writer:
                 section.blocks.append(Block(block, count(f"{question} {answer}")))
 
 
+@cache
+def _own_points() -> frozenset[str]:
+    """What `plan_ideas` writes into outlines: says how a section is built, which its purpose does already."""
+    return frozenset(plain(v).casefold() for name in banks() if name.startswith("point/") for v in variants(name))
+
+
+def _foreign(points: Iterable[Any]) -> list[str]:
+    """Points that somebody else has planned."""
+    shown = [capitalised(shortened(plain(point), 200)) for point in points]
+    return [point for point in shown if point and point.casefold() not in _own_points()]
+
+
 def _about(keyword: Phrase) -> dict[str, str]:
     return {"topic2": keyword.topic, "search2": keyword.quoted}
-
-
-def plain(text: Any) -> str:
-    """One line without markup characters."""
-    return " ".join(MARKUP.sub(" ", str(text or "")).split())
-
-
-def escaped(text: str) -> str:
-    """Safe as HTML text."""
-    return html.escape(text, quote=False)
-
-
-def count(text: str) -> int:
-    """Words of a plain text."""
-    return len(WORD.findall(text))

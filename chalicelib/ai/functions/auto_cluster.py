@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.ai.answers import ClusterNames
 from chalicelib.ai.clustering import group
-from chalicelib.ai.function import OUTPUT_TOKENS, AIFunction, Embed, Loaded, Options, Outcome, Part, Provenance, Skip
+from chalicelib.ai.function import OUTPUT_TOKENS, AIFunction, Embed, Form, Loaded, Options, Outcome, Part, Provenance, Skip
 from chalicelib.ai.voice import voice
 from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
@@ -90,7 +90,17 @@ def question(facts: dict[str, Any], answers: Sequence[ClusterNames]) -> dict[str
     """The next clusters to be named; the names that earlier answers gave are taken."""
     named = [c for answer in answers for c in answer.clusters]
     clusters = facts["clusters"][len(named) : len(named) + NAMED_AT_ONCE]
-    return {**facts, "clusters": clusters, "taken_names": [*facts["taken_names"], *(c.name for c in named)]} if clusters else None
+    if not clusters:
+        return None
+    done = {"named": len(named), "to_name": len(facts["clusters"])}
+    return {**facts, **done, "clusters": clusters, "taken_names": [*facts["taken_names"], *(c.name for c in named)]}
+
+
+def form(facts: dict[str, Any]) -> Form:
+    """Names of the first clusters are kept while the others are asked for: with a slow model that is longer than one Lambda lives, and
+    the next one goes on where this one ended."""
+    named, to_name = facts["named"], facts["to_name"]
+    return Form(ClusterNames, progress=named / to_name, said=f"Naming clusters: {named} of {to_name}.", kept=to_name > NAMED_AT_ONCE)
 
 
 def joined(answers: Sequence[ClusterNames]) -> ClusterNames:
@@ -119,6 +129,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
                 name=name,
                 description=names[g.key].description,
                 generated_by=provenance.provider,
+                provenance=provenance.as_json(),
                 **figures,
             )
             writes = [*clusters.creating(cluster), *use(ctx, clusters=1)]
@@ -146,4 +157,4 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-FUNCTION = AIFunction("auto_cluster", "clustering", "sector", ClusterNames, load, apply, question, joined, output_tokens)
+FUNCTION = AIFunction("auto_cluster", "clustering", "sector", ClusterNames, load, apply, question, joined, output_tokens, form)

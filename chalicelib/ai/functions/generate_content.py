@@ -4,9 +4,10 @@ from typing import Any
 
 from slugify import slugify
 
-from chalicelib.ai import regeneration
+from chalicelib.ai import article_parts, regeneration
 from chalicelib.ai.answers import ArticleDraft, as_given
-from chalicelib.ai.function import OUTPUT_TOKENS, AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
+from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
+from chalicelib.ai.internal_links import linked, links_for
 from chalicelib.ai.voice import voice
 from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
@@ -15,14 +16,10 @@ from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.ideas import IDEA
 from chalicelib.planner.keywords import Keywords
 from chalicelib.writer.checks import check_article
-from chalicelib.writer.content import CONTENT, Content, Contents, body_write
+from chalicelib.writer.content import CONTENT, Content, body_write
 from chalicelib.writer.html import normalize_content, word_count
 from chalicelib.writer.likeness import sketch_write, sketches
 from chalicelib.writer.tasks import TASK
-
-LINKS = 5
-TOKENS_PER_WORD = 2.5  # of HTML in a language that tokenizers know less well than English
-TOKENS_BESIDES = 3_000  # the other fields, above all the FAQ once more
 
 
 def load(ctx: Context, task_id: str, options: Options, embed: Embed) -> Loaded:
@@ -49,7 +46,9 @@ def load(ctx: Context, task_id: str, options: Options, embed: Embed) -> Loaded:
         "cta": idea.cta if idea else "",
         "cluster": {"name": cluster.name, "description": cluster.description},
         "cluster_keywords": [{"keyword": k.keyword, "intent": k.intent} for k in Keywords(ctx).of_cluster(cluster.id)],
-        "links": _links(ctx, task.cluster, task.sector_id),
+        "links": links_for(
+            ctx, task.sector_id, task.cluster, title=task.title, keywords=task.keyword_list or [primary], language=about["language"]
+        ),
         "instructions": "",
         "present_text": "",
         **{name: about[name] for name in ("language", "market", "tone", "audience", "site", "author", "strategy")},
@@ -57,26 +56,12 @@ def load(ctx: Context, task_id: str, options: Options, embed: Embed) -> Loaded:
     return Loaded(facts, {"task": task, "idea": idea}, task.word_count, task.site_id)
 
 
-def _links(ctx: Context, cluster_id: str, sector_id: str) -> list[dict[str, str]]:
-    """Published contents of the same cluster that have an address."""
-    published = Contents(ctx).repository.ranked(sector_id, "published", limit=200)
-    return [
-        {"title": c.title, "url": c.external_url}
-        for c in published
-        if c.cluster == cluster_id and c.external_url and c.external_url.startswith("https://")
-    ][:LINKS]
-
-
-def output_tokens(facts: dict[str, Any]) -> int:
-    return max(OUTPUT_TOKENS, round(TOKENS_PER_WORD * int(facts["word_count"])) + TOKENS_BESIDES)
-
-
 def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
     """The article under the task's own id, so that a task cannot have two."""
     if "task" not in loaded.state:
         return regeneration.apply(ctx, loaded, answer, provenance)
     task, idea, facts = loaded.state["task"], loaded.state["idea"], loaded.facts
-    html = normalize_content(answer.html)
+    html = linked(normalize_content(answer.html), facts["links"], facts["language"])
     check = check_article(
         answer.html,  # as it came: what is unsafe or misplaced in it is gone from what is stored
         title=answer.title,
@@ -110,6 +95,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
         categories=answer.categories,
         tags=answer.tags,
         faq=[f.model_dump() for f in answer.faq],
+        author=(facts["author"] or {}).get("name", ""),
         revision=1,
         score=check.score,
         findings=[_finding(f) for f in check.findings],
@@ -138,4 +124,15 @@ def _finding(finding: Any) -> dict[str, str]:
     return {"code": finding.code, "severity": finding.severity, "message": finding.message}
 
 
-FUNCTION = AIFunction("generate_content", "content", "task", ArticleDraft, load, apply, output_tokens=output_tokens)
+FUNCTION = AIFunction(
+    "generate_content",
+    "content",
+    "task",
+    ArticleDraft,
+    load,
+    apply,
+    question=article_parts.question,
+    joined=article_parts.joined,
+    output_tokens=article_parts.output_tokens,
+    form=article_parts.form,
+)

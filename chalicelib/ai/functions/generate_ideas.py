@@ -4,13 +4,15 @@ from typing import Any
 
 from chalicelib.ai.answers import Ideas as IdeasAnswer
 from chalicelib.ai.answers import folded
+from chalicelib.ai.cannibalisation import Planned, chosen, claimed, covered, objections, rejected
 from chalicelib.ai.function import OUTPUT_TOKENS, AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
+from chalicelib.ai.similarity import site_subjects
 from chalicelib.ai.voice import voice
 from chalicelib.auth.sites import Site, get_site
 from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
 from chalicelib.core.ids import site_of, ulid
-from chalicelib.core.repository import ListRequest
+from chalicelib.core.table import Write
 from chalicelib.planner.cluster_figures import figure_writes, idea_deltas
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.ideas import IDEA, Idea
@@ -23,7 +25,9 @@ TOKENS_PER_IDEA = 1_500  # outline and brief
 
 def load(ctx: Context, item: str, options: Options, embed: Embed) -> Loaded:
     """item: a cluster's id, or a sector's with `options.ids`, keywords of it. options.extra: `count` of ideas; `again`: also when the
-    cluster has ideas. Raises: Skip when the cluster has ideas already, or there is no keyword; NotFound.
+    cluster has ideas. Keywords whose search the site answers already get no idea; where that is all of them, no model is asked.
+
+    Raises: Skip when the cluster has ideas already, or there is no keyword; NotFound; UpstreamUnavailable, UpstreamRejected (embeddings).
     """
     cluster = None if options.ids else ctx.repository(CLUSTER).get(item)
     if cluster is not None and cluster.status != "new" and not options.extra.get("again"):
@@ -33,18 +37,26 @@ def load(ctx: Context, item: str, options: Options, embed: Embed) -> Loaded:
     if not keywords:
         raise Skip("This cluster has no keywords." if cluster is not None else "None of these keywords exists any more.")
     site, sector_id = get_site(ctx, site_of(item)), keywords[0].sector_id
-    count = min(int(options.extra.get("count") or ideas_wanted(site, len(keywords))), len(keywords))
     about = voice(ctx, site.id, sector_id=sector_id, function="generate_ideas")
-    repository = ctx.repository(IDEA)
-    recent = repository.records(repository.page(ListRequest([sector_id], page_size=TAKEN_TITLES)).rows)
+    subjects = site_subjects(ctx, site.id, about["language"])
+    answered = covered(subjects, keywords)
+    free = [k for k, rival in answered if rival is None]
+    count = min(int(options.extra.get("count") or ideas_wanted(site, len(free))), len(free))
     facts = {
         "cluster": {"name": cluster.name, "description": cluster.description} if cluster is not None else {"name": "", "description": ""},
-        "keywords": [{"keyword": k.keyword, "volume": k.volume, "difficulty": k.difficulty, "intent": k.intent} for k in keywords],
+        "keywords": [{"keyword": k.keyword, "volume": k.volume, "difficulty": k.difficulty, "intent": k.intent} for k in free],
         "count": count,
-        "taken_titles": [i.idea_title for i in recent],
+        "taken_titles": subjects.nearest([k.keyword for k in free], TAKEN_TITLES),
         **{name: about[name] for name in ("language", "market", "tone", "audience", "site", "strategy")},
     }
-    return Loaded(facts, {"cluster": cluster, "keywords": keywords, "sector": sector_id}, count, site.id)
+    state = {
+        "cluster": cluster,
+        "keywords": keywords,
+        "sector": sector_id,
+        "subjects": subjects,
+        "rejected": [rejected(k.keyword, [k.keyword], rival) for k, rival in answered if rival is not None],
+    }
+    return Loaded(facts, state, count, site.id, ask=bool(free), objections=lambda answer: objections(subjects, answer.ideas))
 
 
 def ideas_wanted(site: Site, keywords: int) -> int:
@@ -57,44 +69,58 @@ def output_tokens(facts: dict[str, Any]) -> int:
 
 
 def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
-    """The ideas, and the cluster as one that has ideas. Ideas for chosen keywords belong to the cluster that all of theirs are in."""
+    """The ideas that compete with nothing, and the cluster as one that has ideas (also when all it could have exist already, or it
+    would wait for ever). Ideas for chosen keywords belong to the cluster that all of theirs are in. result: `ideas`, their ids;
+    `rejected`: what is not planned and why (`cannibalisation.rejected`)."""
     cluster, ideas, clusters = loaded.state["cluster"], ctx.repository(IDEA), ctx.repository(CLUSTER)
-    known = {folded(k.keyword): k for k in loaded.state["keywords"]}
+    refused = list(loaded.state["rejected"])
     made: list[Idea] = []
-    for one in answer.ideas:
-        primary, *others = (known[folded(text)] for text in [one.primary_keyword, *one.keywords])
-        targets = list({k.id: k for k in [primary, *others]}.values())
-        homes = {k.cluster for k in targets}
-        made.append(
-            ideas.new(
-                loaded.state["sector"],
-                ulid(ctx.deps.clock.now()),
-                idea_title=one.title,
-                description=one.description,
-                keyword_cluster=cluster.id if cluster is not None else homes.pop() if len(homes) == 1 else None,
-                keyword_objects=[k.id for k in targets],
-                target_keywords=[k.keyword for k in targets],
-                primary_keyword=primary.keyword,
-                content_type=one.content_type,
-                content_structure=one.content_structure,
-                estimated_word_count=one.estimated_word_count,
-                audience=one.audience,
-                tone=one.tone,
-                language=loaded.facts["language"],
-                outline=[s.model_dump() for s in one.outline],
-                brief=one.brief,
-                cta=one.cta,
-                generated_by=provenance.provider,
-            )
-        )
-    writes = [w for idea in made for w in ideas.creating(idea, counted=False)]
+    writes: list[Write] = []
+    if answer is not None:
+        ids = [ideas.entity.place.make_id(loaded.state["sector"], ulid(ctx.deps.clock.now())) for _ in answer.ideas]
+        planned = [Planned(i, one, [one.primary_keyword, *one.keywords]) for i, one in zip(ids, answer.ideas, strict=True)]
+        then = loaded.state["subjects"]
+        now = site_subjects(ctx, loaded.site_id, then.language, then.meaning)  # others have planned meanwhile
+        planned, competing = chosen(now, planned)
+        planned, taken, writes = claimed(ctx, loaded.site_id, then.language, planned)
+        refused += [*competing, *taken]
+        made = [_idea(ctx, loaded, one, provenance) for one in planned]
+    writes += [w for idea in made for w in ideas.creating(idea, counted=False)]
     writes += ideas.counting((None, idea) for idea in made)
     if cluster is not None:  # in the version that was read: of two tasks at once, the second finds that there are ideas
         writes += clusters.changing(cluster, clusters.changed(cluster, status="mapped", ideas_count=cluster.ideas_count + len(made)))
     else:
         writes += figure_writes(ctx, idea_deltas((None, idea) for idea in made), mapped=True)
-    writes += use(ctx, ideas=len(made), ai_requests=1)
-    return Outcome(writes, len(made), {"ideas": [i.id for i in made]})
+    writes += use(ctx, ideas=len(made), ai_requests=1 if answer is not None else 0)
+    return Outcome(writes, len(made), {"ideas": [i.id for i in made], "rejected": refused})
+
+
+def _idea(ctx: Context, loaded: Loaded, planned: Planned, provenance: Provenance) -> Idea:
+    known = {folded(k.keyword): k for k in loaded.state["keywords"]}
+    one, cluster, ideas = planned.idea, loaded.state["cluster"], ctx.repository(IDEA)
+    targets = list({k.id: k for k in (known[folded(text)] for text in planned.keywords)}.values())
+    homes = {k.cluster for k in targets}
+    return ideas.new(
+        loaded.state["sector"],
+        planned.id.partition("-")[2],
+        idea_title=one.title,
+        description=one.description,
+        keyword_cluster=cluster.id if cluster is not None else homes.pop() if len(homes) == 1 else None,
+        keyword_objects=[k.id for k in targets],
+        target_keywords=[k.keyword for k in targets],
+        primary_keyword=targets[0].keyword,
+        content_type=one.content_type,
+        content_structure=one.content_structure,
+        estimated_word_count=one.estimated_word_count,
+        audience=one.audience,
+        tone=one.tone,
+        language=loaded.facts["language"],
+        outline=[s.model_dump() for s in one.outline],
+        brief=one.brief,
+        cta=one.cta,
+        generated_by=provenance.provider,
+        provenance=provenance.as_json(),
+    )
 
 
 FUNCTION = AIFunction("generate_ideas", "idea", "cluster", IdeasAnswer, load, apply, output_tokens=output_tokens)

@@ -7,6 +7,7 @@ from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, 
 from chalicelib.auth.sites import get_site
 from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
+from chalicelib.writer.alternative_texts import alternative_text
 from chalicelib.writer.content import CONTENT, body_html
 from chalicelib.writer.html import outline
 from chalicelib.writer.images import IMAGE, Image, image_id, images_of
@@ -29,7 +30,8 @@ def load(ctx: Context, content_id: str, options: Options, embed: Embed) -> Loade
         "style": site.image_style or DEFAULT_STYLE,
         "language": content.language,
     }
-    return Loaded(facts, {"content": content, "present": {i.id for i in images_of(ctx, content_id)}}, 1, content.site_id)
+    present = {i.id: i.alt for i in images_of(ctx, content_id)}
+    return Loaded(facts, {"content": content, "present": present}, 1, content.site_id)
 
 
 def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
@@ -39,9 +41,11 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
     headings = as_given([one.after_heading for one in answer.in_article], loaded.facts["headings"])
     wanted += [("in_article", n, one, heading) for n, (one, heading) in enumerate(zip(answer.in_article, headings, strict=True))]
     made: list[Image] = []
+    alts = [alt for alt in present.values() if alt]
     for image_type, position, one, heading in wanted:
         new_id = image_id(content.id, image_type, position)
         if new_id not in present:  # an image of the editor's own stays
+            alts.append(alternative_text(one.alt, alts))
             made.append(
                 images.new(
                     content.sector_id,
@@ -50,9 +54,10 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
                     image_type=image_type,
                     position=position,
                     prompt=one.prompt,
-                    alt=one.alt,
+                    alt=alts[-1],
                     after_heading=heading,
                     generated_by=provenance.provider,
+                    prompt_provenance=provenance.as_json(),
                 )
             )
     changed = contents.changed(

@@ -1,6 +1,6 @@
 """Draws one image of a content from its prompt."""
 
-import hashlib
+from functools import partial
 from typing import Any
 
 from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
@@ -8,12 +8,12 @@ from chalicelib.ai.prompts import prompt_for
 from chalicelib.auth.sites import get_site
 from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
-from chalicelib.core.errors import InvalidAnswer, NotFound
+from chalicelib.core.errors import InvalidAnswer, NotFound, TooLarge, UnsupportedMediaType, ValidationFailed
 from chalicelib.ports import ImageRequest
 from chalicelib.writer.content import CONTENT, Content
-from chalicelib.writer.images import IMAGE, SIZES_PX, Image, when_drawn
-
-SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+from chalicelib.writer.images import BOUNDS_PX, IMAGE, SIZES_PX, Image, when_drawn
+from chalicelib.writer.picture_files import remove_replaced, stored_picture
+from chalicelib.writer.pictures import DRAWN_BYTES, PictureFile, picture_file
 
 
 def load(ctx: Context, image: str, options: Options, embed: Embed) -> Loaded:
@@ -27,34 +27,21 @@ def load(ctx: Context, image: str, options: Options, embed: Embed) -> Loaded:
     width, height = SIZES_PX[record.image_type]
     title = content.title if content else record.alt
     facts = {"prompt": record.prompt, "style": get_site(ctx, record.site_id).image_style, "title": title}
-    text, _, _ = prompt_for(ctx, "generate_images", facts)
+    text, *prompt = prompt_for(ctx, "generate_images", facts)
     request = ImageRequest(text, width, height, title=record.after_heading or title)
-    return Loaded(facts, {"image": record, "content": content}, 1, record.site_id, request)
+    state = {"image": record, "content": content}
+    return Loaded(facts, state, 1, record.site_id, request, prompt=(prompt[0], prompt[1]))
 
 
 def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
-    """The file first, then its record: a record never points to a file that is not there."""
-    if answer.mime not in SUFFIXES or not answer.data:
-        raise InvalidAnswer(f"The image model answered with {answer.mime or 'nothing'}, not a picture.")
+    """The file first, then its record: a record never points to a file that is not there. The file it replaces goes last."""
     old: Image = loaded.state["image"]
-    width, height = _size(answer.data)
-    path = f"{ctx.tenant}/images/{old.id}/{hashlib.sha256(answer.data).hexdigest()[:16]}.{SUFFIXES[answer.mime]}"
-    ctx.deps.files.put(path, answer.data, answer.mime)
+    picture = _picture(answer.data, BOUNDS_PX[old.image_type])
     images = ctx.repository(IMAGE)
-    new = images.changed(
-        old,
-        status="generated",
-        image_path=path,
-        image_url=None,
-        mime=answer.mime,
-        width_px=width,
-        height_px=height,
-        error=None,
-        attempts=old.attempts + 1,
-        generated_by=provenance.provider,
-    )
+    drawn = stored_picture(ctx, old.id, old.version, picture, by=provenance.provider)
+    new = images.changed(old, **drawn, provenance=provenance.as_json(), attempts=old.attempts + 1)
     writes = [*images.changing(old, new), *_content_writes(ctx, loaded.state["content"], old), *use(ctx, images=1, ai_requests=1)]
-    return Outcome(writes, 1, {"image": new.id, "path": path})
+    return Outcome(writes, 1, {"image": new.id, "path": new.image_path}, saved=partial(remove_replaced, ctx, new))
 
 
 def _content_writes(ctx: Context, content: Content | None, image: Image) -> list[Any]:
@@ -66,17 +53,12 @@ def _content_writes(ctx: Context, content: Content | None, image: Image) -> list
     return contents.changing(content, contents.changed(content, images_open=left, **when_drawn(content, left)))
 
 
-def _size(data: bytes) -> tuple[int, int]:
-    import io
-
-    from PIL import Image as Picture
-    from PIL import UnidentifiedImageError
-
+def _picture(data: bytes, bounds_px: tuple[int, int]) -> PictureFile:
+    """What the image model sent, whatever it says it is, as it is stored. Raises: InvalidAnswer."""
     try:
-        with Picture.open(io.BytesIO(data)) as picture:
-            return picture.size
-    except (UnidentifiedImageError, Picture.DecompressionBombError, OSError):
-        raise InvalidAnswer("What the image model sent is not a picture.") from None
+        return picture_file(data, bounds_px, most_bytes=DRAWN_BYTES)
+    except (TooLarge, UnsupportedMediaType, ValidationFailed) as error:
+        raise InvalidAnswer(f"What the image model sent cannot be used: {error.message}") from None
 
 
 def give_up(ctx: Context, image_id: str, reason: str) -> None:

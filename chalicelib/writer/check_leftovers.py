@@ -1,0 +1,102 @@
+"""Checks for what a model, a prompt, a template or a program left behind in an article's text."""
+
+import re
+from collections.abc import Iterator
+
+from chalicelib.writer import leftover_phrases as phrases
+from chalicelib.writer.draft import Draft
+from chalicelib.writer.findings import Finding
+
+_OPENING_CHARS, _CLOSING_CHARS = 300, 400
+_UNFILLED_TAG = re.compile(r"<(?:insert|your|placeholder)\b[^>]*>", re.IGNORECASE)
+_UNTITLED = re.compile(
+    r"untitled\b.*|(?:article|post|your|page|blog) title(?: here)?|title (?:goes )?here|new (?:post|article)", re.IGNORECASE
+)
+# Zero-width spaces, marks of direction, private use. Not: joiners, which Persian, Hindi and emoji need, and the soft hyphen.
+_INVISIBLE = re.compile(r"[\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\ue000-\uf8ff]")
+_RIGHT_TO_LEFT = frozenset({"ar", "he", "fa", "ur", "yi", "ps"})
+
+
+def _facts(draft: Draft) -> str:
+    """Title and meta texts, a line each."""
+    return "\n".join((draft.title, draft.meta_title, draft.meta_description))
+
+
+def _topic(draft: Draft) -> str:
+    return f"{draft.title}\n{draft.primary_keyword}".casefold()
+
+
+def refusal(draft: Draft) -> Iterator[Finding]:
+    if found := phrases.REFUSAL.search(f"{_facts(draft)}\n{draft.reading.own_text}"):
+        yield Finding("refusal_text", "blocker", f"The model speaks of itself or refuses: {found.group(0)[:80]!r}.")
+
+
+def placeholders(draft: Draft) -> Iterator[Finding]:
+    """A word that the article is about is no placeholder; one about templates may show what is to be filled in."""
+    topic, text = _topic(draft), f"{_facts(draft)}\n{draft.reading.own_text}"
+    for pattern in phrases.PLACEHOLDERS:
+        for match in pattern.finditer(text):
+            held = match.group(0)
+            subject = " ".join(re.findall(r"\w+", held.casefold())[:2])
+            if held.startswith("[") and phrases.ABOUT_TEMPLATES.search(topic):
+                continue
+            if subject and subject in topic and "[" not in held and "{" not in held:
+                continue
+            yield Finding("placeholder_text", "blocker", f"A placeholder was not filled in: {held[:60]!r}.")
+            return
+    if _UNTITLED.fullmatch(draft.title):
+        yield Finding("placeholder_text", "blocker", f"The title was not filled in: {draft.title[:60]!r}.")
+    elif found := _UNFILLED_TAG.search(draft.reading.html):
+        yield Finding("placeholder_text", "blocker", f"A placeholder was not filled in: {found.group(0)[:60]!r}.")
+
+
+def talk(draft: Draft) -> Iterator[Finding]:
+    text = draft.reading.own_text.strip()
+    first_lines = text[:_OPENING_CHARS].split("\n")[:2]
+    opening = next((match for one in first_lines if (match := phrases.CHAT_START.match(one.strip()))), None)
+    if found := opening or phrases.CHAT_END.search(text[-_CLOSING_CHARS:]):
+        yield Finding("chat_text", "blocker", f"The model talks to whoever asked: {found.group(0)[:80]!r}.")
+
+
+def prompt(draft: Draft) -> Iterator[Finding]:
+    text = draft.reading.own_text
+    found = phrases.PROMPT.search(text)
+    if not found and not phrases.ABOUT_WRITING.search(_topic(draft)):
+        found = phrases.BRIEF.search(text)
+    if found:
+        yield Finding("prompt_text", "blocker", f"A part of the prompt or the brief: {found.group(0).strip()[:80]!r}.")
+
+
+def machine(draft: Draft) -> Iterator[Finding]:
+    text, body, topic = draft.reading.own_text, draft.reading.body, _topic(draft)
+    if "```" in body:
+        yield Finding("code_fence", "blocker", "The text contains a Markdown code fence.")
+    if found := phrases.JSON.search(body):
+        yield Finding("json_leftover", "blocker", f"JSON in the text: {found.group(0).strip()[:60]!r}.")
+    if found := phrases.MACHINE_CITATION.search(text):
+        yield Finding("citation_leftover", "blocker", f"A model's mark of a source: {found.group(0)[:60]!r}.")
+    if (found := phrases.PROGRAM.search(text)) and found.group(0).casefold() not in topic:
+        yield Finding("program_text", "blocker", f"Output of a program: {found.group(0)[:60]!r}.")
+    if found := phrases.SECRET.search(draft.reading.html):
+        yield Finding("secret_in_text", "blocker", f"A key or token: {found.group(0)[:6]}….")
+
+
+def markup(draft: Draft) -> Iterator[Finding]:
+    text, tags = draft.reading.own_text, draft.reading.tags
+    if found := phrases.MARKDOWN.search(text):
+        yield Finding("markdown_leftover", "warning", f"Markdown in the text: {found.group(0).strip()[:60]!r}.")
+    if found := phrases.ESCAPED_BREAK.search(draft.reading.body):
+        yield Finding("escape_leftover", "warning", f"An escape sequence in the text: {found.group(0)[:20]!r}.")
+    if not tags["code"] + tags["pre"] and (found := phrases.ESCAPED_MARKUP.search(text)):  # an article with code may speak of elements
+        yield Finding("escaped_markup", "warning", f"Markup or an entity was escaped twice and would be shown: {found.group(0)[:40]!r}.")
+
+
+def characters(draft: Draft) -> Iterator[Finding]:
+    whole = f"{_facts(draft)}\n{draft.reading.text}"
+    if found := phrases.MOJIBAKE.search(whole):
+        yield Finding("mojibake", "warning", f"Wrongly decoded characters: {found.group(0)!r}.")
+    if draft.language not in _RIGHT_TO_LEFT and (found := _INVISIBLE.search(whole)):
+        yield Finding("invisible_characters", "warning", f"Characters that nobody sees: U+{ord(found.group(0)):04X}.")
+
+
+RULES = (refusal, placeholders, talk, prompt, machine, markup, characters)

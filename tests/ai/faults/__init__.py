@@ -1,0 +1,1 @@
+"""The fault matrix: what becomes of work, credits and objects when a provider misbehaves. `make faults` prints it."""
