@@ -83,8 +83,8 @@ def test_unpublished_with_its_post_and_published_again(connected: tuple[Desk, st
 def test_what_the_site_has_is_imported_once_and_never_what_is_ours(connected: tuple[Desk, str], wordpress: WordPressSite) -> None:
     here, connection = connected
     wordpress.php(
-        "for ($i = 0; $i < 30; $i++) { $id = wp_insert_post(['post_title'=>\"Import me $i\",'post_name'=>\"import-me-$i\",'post_status'=>'publish',"
-        "'post_content'=>\"<!-- wp:paragraph -->\\n<p>Grown here $i.</p>\\n<!-- /wp:paragraph -->\"]);"
+        "for ($i = 0; $i < 30; $i++) { $id = wp_insert_post(['post_title'=>\"Import me $i\",'post_name'=>\"import-me-$i\","
+        "'post_status'=>'publish','post_content'=>\"<!-- wp:paragraph -->\\n<p>Grown here $i.</p>\\n<!-- /wp:paragraph -->\"]);"
         "wp_set_object_terms($id, ['Old news'], 'category'); wp_set_object_terms($id, ['t & t'], 'post_tag'); }"
     )
     ours = published(here, "Ours, not to be imported")
