@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ class MiniLMEmbedder:
     threshold = 0.86  # tests/adapters/test_offline_embedder.py holds the figures
 
     def __init__(self, model_file: Path | None = None, *, threads: int = 2) -> None:
-        """model_file: other than the installed one (its checksum must be the same). threads: of one inference."""
+        """model_file: other than the installed one (its checksum must be the same). threads: batches computed at once."""
         self._model_file = model_file
         self._threads = threads
 
@@ -69,7 +70,7 @@ class MiniLMEmbedder:
         if hashlib.sha256(weights).hexdigest() != MINILM_SHA256:
             raise UpstreamRejected(f"The weights of {self.model} are not the expected ones (sha256 differs); reinstall the offline extra.")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
+        options.intra_op_num_threads = 1  # its own threads wait for each other busily; whole batches side by side do not wait
         options.inter_op_num_threads = 1
         return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
@@ -89,8 +90,8 @@ class MiniLMEmbedder:
         pieces = [self._pieces(text) for text in texts]
         order = sorted(range(len(texts)), key=lambda at: len(pieces[at]))
         out = np.zeros((len(texts), 384), np.float32)
-        for start in range(0, len(order), batch):
-            part = order[start : start + batch]
+
+        def one(part: list[int]) -> None:
             ids = np.zeros((len(part), len(pieces[part[-1]])), np.int64)
             for at, which in enumerate(part):
                 ids[at, : len(pieces[which])] = pieces[which]
@@ -100,6 +101,13 @@ class MiniLMEmbedder:
             if hidden.ndim == 3:
                 hidden = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
             out[part] = hidden / np.maximum(np.linalg.norm(hidden, axis=1, keepdims=True), 1e-9)
+
+        parts = [order[start : start + batch] for start in range(0, len(order), batch)]
+        if len(parts) == 1:
+            one(parts[0])
+        else:
+            with ThreadPoolExecutor(self._threads) as workers:  # onnxruntime computes without the interpreter's lock
+                list(workers.map(one, parts))
         return out
 
     def _pieces(self, text: str, limit: int = 64) -> list[int]:

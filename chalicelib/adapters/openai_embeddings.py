@@ -75,7 +75,7 @@ class OpenAIEmbedder:
                 model=self.model, input=texts, encoding_format="float", timeout=max(0.1, seconds)
             )
         except openai.APIError as error:
-            raise self._connection.translated(error, self.model) from error
+            raise self._connection.translated(error, self.model) from None  # its own text may repeat the key
         try:
             body = json.loads(raw.text)
         except ValueError as error:

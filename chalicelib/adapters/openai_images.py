@@ -55,7 +55,7 @@ class OpenAIImageModel:
                 model=self.model, prompt=request.prompt, timeout=max(0.1, seconds), **parameters
             )
         except openai.APIError as error:
-            raise self._connection.translated(error, self.model) from error
+            raise self._connection.translated(error, self.model) from None  # its own text may repeat the key
         try:
             body = json.loads(raw.text)
         except ValueError as error:

@@ -61,7 +61,7 @@ class OpenAITextModel:
         try:
             raw: Any = self._connection.client().models.with_raw_response.list(timeout=max(0.1, seconds))
         except openai.APIError as error:
-            raise self._connection.translated(error, self.model) from error
+            raise self._connection.translated(error, self.model) from None  # its own text may repeat the key
         try:
             models = json.loads(raw.text)["data"]
             return {str(one["id"]): _date(one.get("shutdown_date")) for one in models}
@@ -85,7 +85,7 @@ class OpenAITextModel:
             except openai.APIError as error:
                 if isinstance(error, openai.APIStatusError) and error.code in UNSUPPORTED and self._give_up(error.param or ""):
                     continue
-                raise self._connection.translated(error, self.model) from error
+                raise self._connection.translated(error, self.model) from None  # its own text may repeat the key
         return self._read(raw, request)
 
     def _give_up(self, parameter: str) -> bool:

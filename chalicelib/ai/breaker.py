@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from chalicelib.core import deadline
 from chalicelib.core.errors import AppError, UpstreamRejected, UpstreamUnavailable
 from chalicelib.core.observability import count, logger
 from chalicelib.system.circuits import Circuit, Circuits, State, moment
@@ -12,6 +13,7 @@ Answer = TypeVar("Answer")
 
 REFUSED = frozenset({"key_refused", "no_quota"})  # reasons of an error that every call with this key would meet
 LEAST_WAIT_SECONDS = 1.0
+CALL_SECONDS = 60.0  # kept for a call of one's own when waiting for another's
 
 
 def through(circuits: Circuits, circuit: Circuit, call: Callable[[], Answer]) -> Answer:
@@ -29,7 +31,7 @@ def through(circuits: Circuits, circuit: Circuit, call: Callable[[], Answer]) ->
         case "half_open":
             turn = circuits.claim(circuit)
             if turn == "wait":
-                raise _open(circuits, circuit, circuits.state(circuit))
+                _wait(circuits, circuit)
             probe = turn == "probe"
     try:
         answer = call()
@@ -51,6 +53,17 @@ def through(circuits: Circuits, circuit: Circuit, call: Callable[[], Answer]) ->
         raise
     circuits.answered(circuit, seen)
     return answer
+
+
+def _wait(circuits: Circuits, circuit: Circuit) -> None:
+    """Wait for the probe of another, who is likely to close the circuit: as long as this worker then has time for a call of its own.
+
+    Raises: UpstreamUnavailable when the circuit is not closed then.
+    """
+    left = deadline.seconds_left()
+    closed = left is not None and left > CALL_SECONDS and circuits.closes(circuit, left - CALL_SECONDS)
+    if not closed:
+        raise _open(circuits, circuit, circuits.state(circuit))
 
 
 def _after(error: UpstreamUnavailable, circuits: Circuits, circuit: Circuit, *, probe: bool) -> UpstreamUnavailable:

@@ -10,6 +10,7 @@ from chalicelib.core.context import Context
 from chalicelib.core.errors import AppError, NotFound, Retryable, Stale
 from chalicelib.core.observability import logger
 from chalicelib.system import progress
+from chalicelib.writer.tasks import writing_failed
 
 
 def submit(
@@ -97,6 +98,8 @@ def _items(
             continue
         if function.name == "generate_images":
             give_up(ctx, item, failed[-1]["message"])
+        elif function.name == "generate_content" and not body.get("options", {}).get("regenerate"):
+            writing_failed(ctx, item, failed[-1]["message"])
         reporter.ended(item, "failed", message=failed[-1]["message"], code=failed[-1]["code"])
     return results, failed
 

@@ -48,7 +48,18 @@ class RunStage(BaseModel):
     seconds: float
 
 
-RunAnswer = answer_model(Run, hidden=INTERNAL, task_id=str, stages=list[RunStage], credits=int)
+class ItemInHand(BaseModel):
+    """item: id of the object the stage works on at this moment. phase and percentage: as of a task; message: for people, may be empty."""
+
+    stage: int
+    item: str
+    phase: str
+    percentage: int
+    message: str
+    at: str
+
+
+RunAnswer = answer_model(Run, hidden=INTERNAL, task_id=str, stages=list[RunStage], in_hand=list[ItemInHand], credits=int)
 
 
 class LogLine(BaseModel):

@@ -1,8 +1,6 @@
 """Automation settings of a site: one object per site, made when first asked for."""
 
-from functools import cache
 from typing import Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator
 
@@ -10,15 +8,10 @@ from chalicelib.core.context import Context
 from chalicelib.core.entity import Entity, SiteRecord
 from chalicelib.core.errors import Duplicate
 from chalicelib.core.service import Service
+from chalicelib.core.zones import zone_name
 from chalicelib.system.automation_voice import SETTINGS, SETTINGS_TAIL
 
 PublishMode = Literal["manual", "gated", "auto"]
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    """All names, found once: looking for them walks the whole time zone database."""
-    return frozenset(available_timezones())
 
 
 class AutomationConfig(SiteRecord):
@@ -55,9 +48,7 @@ class AutomationConfig(SiteRecord):
     @field_validator("time_zone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        if value not in _time_zones():
-            raise ValueError("must be an IANA time zone such as Europe/Berlin")
-        return ZoneInfo(value).key
+        return zone_name(value)
 
     def batch_size(self, stage: int) -> int:
         size: int = getattr(self, f"batch_size_{stage}")

@@ -7,22 +7,24 @@ from typing import Any
 from chalicelib import deps as wiring
 from chalicelib.ai import registry, tasks
 from chalicelib.ai.engine import run as ai_run
-from chalicelib.ai.function import Options
+from chalicelib.ai.function import Options, Report
 from chalicelib.ai.functions.generate_images import give_up
 from chalicelib.ai.operations import release
 from chalicelib.automation import steps
+from chalicelib.automation.in_hand import in_hand
 from chalicelib.automation.run_record import operation
 from chalicelib.automation.runs import Run, Runs
 from chalicelib.automation.stages import stage
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.entry import Delivery, handlers, queue_worker
 from chalicelib.core.errors import AlreadyPublished, AppError, InvalidAnswer, Moderated, OutOfCredits, UpstreamUnavailable
+from chalicelib.core.ids import site_of
 from chalicelib.core.scope import Scope
-from chalicelib.integration import publish_requests, publishing, remote_jobs
+from chalicelib.integration import drip, publish_requests, publishing, remote_jobs, slots
 from chalicelib.writer.images import images_of, review_when_drawn
 
 bp = handlers(__name__)
-DoItem = Callable[[Context, Run, str], int]  # does an item of a run, returns the credits it took
+DoItem = Callable[[Context, Run, str, Report], int]  # does an item of a run, returns the credits it took
 
 
 @queue_worker(bp, "image_worker", "images", wiring.current, batch_size=1)
@@ -59,7 +61,8 @@ def _of_run(deps: Deps, body: dict[str, Any], delivery: Delivery, do: DoItem) ->
     try:
         item, number = body["item"], int(body["stage"])
         if not Runs(ctx).recorded(run, number, [item]):
-            credits = do(ctx, run, item)
+            with in_hand(ctx, run, number, item) as report:
+                credits = do(ctx, run, item, report)
             Runs(ctx).record(run, number, item, "done", credits, made=stage(number).makes(item, {}))
     except OutOfCredits as error:
         steps.pause(ctx, run, "credits", error.message)
@@ -87,11 +90,13 @@ def _of_run(deps: Deps, body: dict[str, Any], delivery: Delivery, do: DoItem) ->
     deps.workflow.succeed(body["token"], {"item": item})
 
 
-def _draw(ctx: Context, run: Run, content_id: str) -> int:
+def _draw(ctx: Context, run: Run, content_id: str, report: Report) -> int:
     """Draw the content's open pictures one after the other; one that cannot be drawn does not stop the others. What stands in the way
     of every picture (no quota, a wrong key) ends the item instead, and its pictures stay open for another try."""
     credits = 0
-    for image in images_of(ctx, content_id):
+    images = images_of(ctx, content_id)
+    for n, image in enumerate(images):
+        report("AI_CALL", 100 * n // len(images), f"Draws picture {n + 1} of {len(images)}.")
         op = operation(run.id, 6, image.id)
         if image.status == "failed":
             credits += release(ctx, op, "the picture was given up")[0]
@@ -105,9 +110,14 @@ def _draw(ctx: Context, run: Run, content_id: str) -> int:
     return credits
 
 
-def _publish(ctx: Context, run: Run, content_id: str) -> int:
+def _publish(ctx: Context, run: Run, content_id: str, report: Report) -> int:
+    report("SAVE", 50, "Publishes.")
+    """Put the content online, or on the site's schedule where it has slots."""
     try:
-        publishing.publish(ctx, content_id)
+        if slots.in_use(ctx, site_of(content_id)) is not None:
+            drip.schedule(ctx, content_id)
+        else:
+            publishing.publish(ctx, content_id)
     except AlreadyPublished:
         return 0
     return 0

@@ -9,11 +9,10 @@ from chalicelib.automation.run_record import Run, operation
 from chalicelib.automation.runs import Runs
 from chalicelib.automation.stages import stage
 from chalicelib.core.context import Context
-from chalicelib.core.errors import NotFound
 from chalicelib.planner.ideas import IDEA
 from chalicelib.writer.content import CONTENT
 from chalicelib.writer.images import images_of
-from chalicelib.writer.tasks import TASK
+from chalicelib.writer.tasks import writing_failed
 
 _SILENCE = {"States.Timeout", "States.HeartbeatTimeout"}
 
@@ -36,7 +35,7 @@ def record_failure(ctx: Context, run: Run, number: int, item: str, error: str, w
     if runs.record(run, number, item, "failed", credits, reason):
         runs.log(run, f"{here.name}: one item failed: {why or error}", stage=number, level="error", item=item, error=error)
         if number == 4:
-            _task_failed(ctx, item, reason)
+            writing_failed(ctx, item, reason)
     return {"failed": True}
 
 
@@ -53,18 +52,6 @@ def _released(ctx: Context, run: Run, number: int, item: str, reason: str) -> tu
         idea = ctx.repository(IDEA).find(item)
         return 0, {"task": idea.task} if idea and idea.task else None
     return release(ctx, operation(run.id, number, item), reason)
-
-
-def _task_failed(ctx: Context, task_id: str, reason: str) -> None:
-    try:
-        ctx.repository(TASK).patch(
-            task_id,
-            lambda t: (
-                {"generation_state": "failed", "last_error": reason[:500], "attempts": t.attempts + 1} if t.status == "queued" else {}
-            ),
-        )
-    except NotFound:
-        return  # deleted while it was written: nothing is left to mark
 
 
 def cause(error: dict[str, Any]) -> str:

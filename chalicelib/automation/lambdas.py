@@ -7,6 +7,7 @@ from chalicelib.automation import control, failures, steps
 from chalicelib.automation.schedule import check_scheduled_automations
 from chalicelib.core.context import Deps
 from chalicelib.core.entry import handlers, lambda_function, schedule
+from chalicelib.integration import drip
 
 bp = handlers(__name__)
 
@@ -86,5 +87,5 @@ def run_control(deps: Deps, event: dict[str, Any], context: Any) -> dict[str, An
 
 @schedule(bp, "scheduler", "rate(5 minutes)", wiring.current)
 def scheduler(deps: Deps) -> dict[str, int]:
-    """Starts due automations and takes up runs whose execution has died."""
-    return check_scheduled_automations(deps)
+    """Starts due automations, takes up runs whose execution has died, and hands on contents whose time to go online has come."""
+    return {**check_scheduled_automations(deps), "published": drip.publish_due(deps)}

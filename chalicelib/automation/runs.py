@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from chalicelib.automation.in_hand import items_in_hand
 from chalicelib.automation.run_items import RunItems
 from chalicelib.automation.run_record import ACTIVE as ACTIVE
 from chalicelib.automation.run_record import ACTIVE_RUNS as ACTIVE_RUNS
@@ -25,6 +26,7 @@ class Runs(RunItems):
             **run.model_dump(exclude=set(INTERNAL)),
             "task_id": run.id,
             "stages": stages,
+            "in_hand": items_in_hand(self.ctx, run),
             "credits": sum(s["credits"] for s in stages),
         }
 

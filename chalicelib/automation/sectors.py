@@ -6,7 +6,7 @@ The item of a sector is its id; of its second block `<id>.2`, which begins when 
 from chalicelib.ai import registry
 from chalicelib.ai.engine import Done
 from chalicelib.ai.engine import run as ai_run
-from chalicelib.ai.function import Options
+from chalicelib.ai.function import Options, Report
 from chalicelib.ai.functions.auto_cluster import MAX_KEYWORDS, MIN_KEYWORDS
 from chalicelib.ai.operations import results
 from chalicelib.automation.config import AutomationConfig
@@ -36,11 +36,11 @@ def further_blocks(ctx: Context, run: Run) -> list[Waiting]:
     return found
 
 
-def cluster_sector(ctx: Context, item: str, op: str, run_id: str) -> Done:
+def cluster_sector(ctx: Context, item: str, op: str, run_id: str, report: Report) -> Done:
     """Cluster one block of a sector's keywords."""
     sector, _, block = item.partition(".")
     ids = tuple(k.id for k in _block(ctx, sector, run_id, int(block or 1)))
-    return ai_run(ctx, registry.get("auto_cluster"), sector, op=op, options=Options(ids=ids, run_id=run_id))
+    return ai_run(ctx, registry.get("auto_cluster"), sector, op=op, options=Options(ids=ids, run_id=run_id), report=report)
 
 
 def _item(sector: str, block: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from chalicelib.ai import registry
 from chalicelib.ai.engine import Done
 from chalicelib.ai.engine import run as ai_run
-from chalicelib.ai.function import Options
+from chalicelib.ai.function import Options, Report
 from chalicelib.ai.functions.auto_cluster import MIN_KEYWORDS
 from chalicelib.auth.sites import get_site
 from chalicelib.automation.config import AutomationConfig
@@ -27,7 +27,7 @@ from chalicelib.writer.content import CONTENT, Content, Contents, waiting_conten
 from chalicelib.writer.tasks import TASK, queue_idea, queued_tasks
 
 Pending = Callable[[Context, list[str], AutomationConfig], list[Waiting]]
-RunItem = Callable[[Context, str, str, str], Done]  # context, item id, operation key, run id
+RunItem = Callable[[Context, str, str, str, Report], Done]  # context, item id, operation key, run id, how to say how far it is
 
 
 def _nothing_more(ctx: Context, run: Run) -> list[Waiting]:
@@ -95,8 +95,8 @@ def _stage(
 
 
 def _by_function(name: str) -> RunItem:
-    def run(ctx: Context, item: str, op: str, run_id: str) -> Done:
-        return ai_run(ctx, registry.get(name), item, op=op, options=Options(run_id=run_id))
+    def run(ctx: Context, item: str, op: str, run_id: str, report: Report) -> Done:
+        return ai_run(ctx, registry.get(name), item, op=op, options=Options(run_id=run_id), report=report)
 
     return run
 
@@ -112,7 +112,7 @@ def _ideas_of_cluster(ctx: Context, cluster: Cluster) -> int:
     return ideas_of(get_site(ctx, site_of(cluster.id)), cluster.keywords_count)
 
 
-def _queue_idea(ctx: Context, idea_id: str, op: str, run_id: str) -> Done:
+def _queue_idea(ctx: Context, idea_id: str, op: str, run_id: str, report: Report) -> Done:
     try:
         return Done({"task": queue_idea(ctx, idea_id).id})
     except Conflict as conflict:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from chalicelib.automation.budget import affordable
 from chalicelib.automation.config import AutomationConfig, config_of
 from chalicelib.automation.history import EVENTS_PER_ITEM, EVENTS_PER_ROUND, items_that_fit
+from chalicelib.automation.in_hand import in_hand
 from chalicelib.automation.run_record import Run, operation
 from chalicelib.automation.runs import Runs
 from chalicelib.automation.stages import Stage, stage
@@ -124,7 +125,8 @@ def run_item(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, Any]
         return {"recorded": True}
     assert here.run is not None, f"stage {number} works through a queue"
     try:
-        done = here.run(ctx, item, operation(run.id, number, item), run.id)
+        with in_hand(ctx, run, number, item) as report:
+            done = here.run(ctx, item, operation(run.id, number, item), run.id, report)
     except OutOfCredits as error:
         pause(ctx, run, "credits", error.message)
         return {"halted": True}

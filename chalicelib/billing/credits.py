@@ -238,7 +238,7 @@ class Ledger(Grants):
             if hold.parts:
                 saved = {"partial": True, "units": hold.units, "reason": reason}
                 return self._settle(hold, bal, hold.due(), (), result=saved, details=hold.details, partial=True, reason=reason)
-            new = next_version(hold, state="voided", reason=reason, room=None if hold.room is None else 0)
+            new = next_version(hold, state="voided", reason=reason)
             self._replace(hold, new, [*self._entries.returning(hold.reserved), *counting(self.tenant, hold.caps, -hold.counted)])
             return new
 

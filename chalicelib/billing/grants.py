@@ -19,7 +19,7 @@ class Grants:
     """The balance of one account and what is granted to it. sleep: for the pauses between turns (tests pass one that returns)."""
 
     def __init__(self, table: Table, tenant: str, clock: Clock, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        self.table, self.tenant, self.clock, self._sleep = table, tenant, clock, sleep
+        self.table, self.tenant, self.clock, self._sleep = table.at_once(), tenant, clock, sleep
         self._entries = Entries(tenant, clock)
 
     def opening(self) -> Write:

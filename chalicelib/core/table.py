@@ -4,8 +4,9 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from chalicelib.core.errors import AppError, Stale, TableBusy, TooLarge
 from chalicelib.core.wire import from_dynamo, possible_key, to_dynamo
@@ -143,6 +144,14 @@ class Table:
 
     def __init__(self, client: Any, name: str, sleep: Callable[[float], None] = time.sleep) -> None:
         self.client, self.name, self._sleep = client, name, sleep
+        self._meetings = _TRIES  # how often a transaction may meet another one
+
+    def at_once(self) -> Self:
+        """The same table, whose `transact` raises TableBusy as soon as it meets another transaction: for callers that had better read
+        again than repeat what was true before."""
+        same = copy(self)
+        same._meetings = 1
+        return same
 
     # -- reading
     def get(self, key: Key, *, consistent: bool = True) -> Item | None:
@@ -249,7 +258,7 @@ class Table:
             return
         items = [{a.kind: a.request(self.name)} for a in actions]
         token = str(uuid.uuid4())  # one for all tries: what an earlier one did, though its answer was lost, is not done again
-        for attempt in range(_TRIES):
+        for attempt in range(self._meetings):
             try:
                 self._call("transact_write_items", TransactItems=items, ClientRequestToken=token)
                 return
@@ -263,7 +272,8 @@ class Table:
                     if any(sign in reason.get("Message", "") for sign in _TOO_LARGE):
                         raise TooLarge("The object is too large to be stored.")
                     raise RuntimeError(f"transaction refused: {reason.get('Code')} {reason.get('Message', '')}")
-            self._pause(attempt)
+            if attempt + 1 < self._meetings:
+                self._pause(attempt)
         raise TableBusy()
 
     # -- one place for transport errors

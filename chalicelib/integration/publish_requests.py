@@ -17,13 +17,14 @@ from chalicelib.writer.editing import Editor
 ASKED_TYPES = frozenset({"product"})  # of content that not every target takes, so that it is asked before anything is queued
 
 
-def request(ctx: Context, content_id: str, *, optimistic: bool = False) -> dict[str, Any]:
-    """Queue one content and answer {task_id, accepted}. optimistic: show it as published until the target says otherwise.
+def request(ctx: Context, content_id: str, *, optimistic: bool = False, force: bool = False) -> dict[str, Any]:
+    """Queue one content and answer {task_id, accepted}. optimistic: show it as published until the target says otherwise. force: also
+    when it has not changed since it was published.
 
     Raises: NotFound, NoTarget, AlreadyPublished, Conflict (no text), UpstreamUnavailable.
     """
-    need_publishable(ctx, ctx.repository(CONTENT).get(content_id))
-    return _queued(ctx, [content_id], optimistic=optimistic)
+    need_publishable(ctx, ctx.repository(CONTENT).get(content_id), force=force)
+    return _queued(ctx, [content_id], optimistic=optimistic, force=force)
 
 
 def request_many(ctx: Context, ids: list[str]) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def request_many(ctx: Context, ids: list[str]) -> dict[str, Any]:
     return {**queued, **answer}
 
 
-def need_publishable(ctx: Context, content: Content) -> None:
+def need_publishable(ctx: Context, content: Content, *, force: bool = False) -> None:
     """Raises: NoTarget, AlreadyPublished, Conflict, ValidationFailed (the target takes no such content), UpstreamUnavailable."""
     if not content.revision:
         raise Conflict("This content has no text yet.")
@@ -44,20 +45,27 @@ def need_publishable(ctx: Context, content: Content) -> None:
         reason = publisher_of(ctx, connection, "", waited_for=True).refuses(content.content_type)
         if reason:
             raise ValidationFailed.field("content_type", reason)
-    if content.status != "published":
+    if content.status != "published" or force:
         return
     record = ctx.deps.table.get(record_key(ctx, content, connection))
     if record is not None and record.get("hash") == fingerprint(article_of(ctx, content, connection)):
         raise AlreadyPublished()
 
 
-def _queued(ctx: Context, ids: list[str], *, optimistic: bool = False) -> dict[str, Any]:
+def _queued(ctx: Context, ids: list[str], *, optimistic: bool = False, force: bool = False) -> dict[str, Any]:
     task_id = progress.open_task(ctx, "publish", ids)
     contents = ctx.repository(CONTENT)
     try:
         for content_id in ids:
             contents.patch(content_id, {"sync_status": "queued", "sync_reason": None, "optimistic": optimistic})
-            body = {"tenant": ctx.tenant, "user": ctx.scope.user_id, "content": content_id, "task_id": task_id, "items": len(ids)}
+            body = {
+                "tenant": ctx.tenant,
+                "user": ctx.scope.user_id,
+                "content": content_id,
+                "task_id": task_id,
+                "items": len(ids),
+                "force": force,
+            }
             ctx.deps.jobs.send("publish", body)
     except AppError as error:
         progress.close(ctx, task_id, "failed", error.message, error=error.body())
@@ -69,7 +77,7 @@ def work(ctx: Context, body: dict[str, Any], *, last: bool) -> None:
     """Publish a queued content: {content, task_id?, items?}. Raises: what another delivery may mend."""
     content_id, line = body["content"], {"item": body["content"]}
     try:
-        content = publish(ctx, content_id)
+        content = publish(ctx, content_id, force=bool(body.get("force")))
         line |= {"outcome": "done", "message": content.external_url or ""}
     except AlreadyPublished as error:
         line |= {"outcome": "done", "message": error.message}

@@ -2,26 +2,28 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from chalicelib.core.bulk import MAX_PAID_IDS, Body, BulkFailure, Ids, ids_field
 from chalicelib.core.errors import AlreadyPublished, Conflict, NotFound
 from chalicelib.core.routing import Answer, Call, Router
-from chalicelib.integration import publish_requests
+from chalicelib.integration import drip, publish_requests
 from chalicelib.integration.connections import Target
 from chalicelib.integration.remote import Event
 from chalicelib.writer.answers import UnpublishedContent
-from chalicelib.writer.content import Contents, ContentStatus, SyncStatus, body_html
+from chalicelib.writer.content import Content, Contents, ContentStatus, SyncStatus, body_html
 
 router = Router("writer", tag="Writer", throttle="writer")
 
 
 class PublishQuery(BaseModel):
-    """optimistic: show the content as published at once, and take that back when the target refuses."""
+    """optimistic: show the content as published at once, and take that back when the target refuses. force: send it although it has not
+    changed since, for a target that has lost it (a webhook's delivery is replayed so)."""
 
     model_config = ConfigDict(extra="forbid")
 
     optimistic: bool = False
+    force: bool = False
 
 
 class Queued(BaseModel):
@@ -39,7 +41,7 @@ class Queued(BaseModel):
 )
 def publish(call: Call) -> Any:
     """What is published and has not changed since is refused; what has changed is updated in place."""
-    return publish_requests.request(call.ctx, call.id, optimistic=call.query.optimistic)
+    return publish_requests.request(call.ctx, call.id, optimistic=call.query.optimistic, force=call.query.force)
 
 
 class ContentsToPublish(Body):
@@ -101,9 +103,37 @@ class UnpublishQuery(BaseModel):
 def unpublish(call: Call) -> Answer:
     """Without `delete_remote` the post stays online at its target. In any case publishing again uses that same post."""
     content = publish_requests.unpublish(call.ctx, call.id, delete_remote=call.query.delete_remote)
-    data = {**Contents(call.ctx).present([content])[0], "html": body_html(call.ctx, content)}
+    data = _shown(call, content)
     stays = "The post was taken away there." if call.query.delete_remote else "The post stays online at its target."
     return Answer(data, message=f"It is a draft again here. {stays}")
+
+
+class ScheduleBody(Body):
+    """publish_at: an ISO time with its zone; left out, the next free place of the site's slots."""
+
+    publish_at: AwareDatetime | None = None
+
+
+@router.post(
+    "content/{id}/schedule",
+    summary="Publish a content later",
+    body=ScheduleBody,
+    answer=UnpublishedContent,
+    errors=(NotFound, Conflict, AlreadyPublished),
+)
+def schedule(call: Call) -> Any:
+    """At a moment of one's own, or in the next free place of the site's publish slots; within five minutes of it. Takes the place of
+    an earlier schedule."""
+    return _shown(call, drip.schedule(call.ctx, call.id, call.body.publish_at))
+
+
+@router.post("content/{id}/unschedule", summary="Do not publish a content later", answer=UnpublishedContent, errors=(NotFound,))
+def unschedule(call: Call) -> Any:
+    return _shown(call, drip.unschedule(call.ctx, call.id))
+
+
+def _shown(call: Call, content: Content) -> dict[str, Any]:
+    return {**Contents(call.ctx).present([content])[0], "html": body_html(call.ctx, content)}
 
 
 @router.get("content/{id}/wordpress_status", summary="The remote post of a content", answer=RemotePost, errors=(NotFound,))

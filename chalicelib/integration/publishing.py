@@ -33,8 +33,8 @@ class NoTarget(Conflict):
     default = "This site has no publishing target; add a connection first."
 
 
-def publish(ctx: Context, content_id: str) -> Content:
-    """Publish a content on its site's target, or update its remote post, and return it as published.
+def publish(ctx: Context, content_id: str, *, force: bool = False) -> Content:
+    """Publish a content on its site's target, or update its remote post, and return it as published. force: also when nothing has changed.
 
     Raises: NotFound, NoTarget, AlreadyPublished (nothing has changed), PublishBusy, UpstreamUnavailable, UpstreamRejected.
     """
@@ -47,7 +47,7 @@ def publish(ctx: Context, content_id: str) -> Content:
         article = article_of(ctx, content, connection)
         version = fingerprint(article)
         known = lease.known()
-        if known is not None and lease.item.get("hash") == version and content.status == "published":
+        if not force and known is not None and lease.item.get("hash") == version and content.status == "published":
             raise AlreadyPublished()
         content = _mark(ctx, content_id, sync_status="publishing", sync_reason=None)
         post = publisher_of(ctx, connection, article.site_name).publish(article, known)
@@ -110,6 +110,7 @@ def _published(ctx: Context, content_id: str, connection: Connection, post: Remo
             "external_url": post.url,
             "external_type": connection.target,
             "external_metadata": {**old.external_metadata, "remote_status": post.status},
+            "publish_at": None,
             "published_at": old.published_at or stamp(ctx.deps.clock.now()),
         }
 

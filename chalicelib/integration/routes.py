@@ -9,11 +9,12 @@ from chalicelib.core.answers import answer_model
 from chalicelib.core.bulk import Body
 from chalicelib.core.errors import Conflict, Duplicate, NotAuthenticated, NotFound, PlanLimit, TooLarge, ValidationFailed
 from chalicelib.core.idempotency import HEADER
-from chalicelib.core.resource import resource_routes
+from chalicelib.core.resource import resource_routes, version_wanted
 from chalicelib.core.routing import BASE, Answer, Call, Router
 from chalicelib.core.service import reject_unknown
-from chalicelib.integration import publish_routes, remote_jobs, reports
+from chalicelib.integration import drip, publish_routes, remote_jobs, reports
 from chalicelib.integration.connections import CONNECTION, SECRET_FIELDS, Connections, Target, new_signing_secret, publisher_of
+from chalicelib.integration.slots import SLOTS, Slots
 
 router = Router("integration", tag="Integration", throttle="default")
 
@@ -185,6 +186,42 @@ def report(call: Call) -> Any:
     """Signed with HMAC-SHA256 over `<X-IGNY8-Timestamp>.<body>` in `X-IGNY8-Signature: sha256=<hex>`, at most five minutes old; the same
     report again is 409."""
     return reports.receive(call.deps, call.query.connection, call.headers, call.raw)
+
+
+class SiteQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    site_id: str
+
+
+class ToCome(BaseModel):
+    content: str
+    publish_at: str
+
+
+# scheduled: what is to come, the next first, at most 100
+SlotsAnswer = answer_model(SLOTS.model, called="PublishSlotsAnswer", scheduled=list[ToCome])
+
+
+@router.get("publish_slots", summary="When a site's articles go online", query=SiteQuery, answer=SlotsAnswer, errors=(NotFound,))
+def publish_slots(call: Call) -> Any:
+    site_id = call.query.site_id
+    return {**Slots(call.ctx).of_site(site_id).model_dump(), "scheduled": drip.scheduled(call.ctx, site_id)}
+
+
+@router.put(
+    "publish_slots",
+    role="admin",
+    summary="Set when a site's articles go online",
+    query=SiteQuery,
+    body_schema=SLOTS.patch_shape(),
+    answer=SlotsAnswer,
+)
+def set_publish_slots(call: Call) -> Any:
+    """What is left out stays as it is; what has its place already keeps it. With slots in use, automation puts what it publishes there."""
+    site_id, body = call.query.site_id, reject_unknown(SLOTS, call.body, SLOTS.patch)
+    saved = Slots(call.ctx).put(site_id, body, if_match=version_wanted(call))
+    return {**saved.model_dump(), "scheduled": drip.scheduled(call.ctx, site_id)}
 
 
 router.routes += publish_routes.router.routes

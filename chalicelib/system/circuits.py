@@ -7,6 +7,7 @@ and one probes.
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,12 +21,13 @@ from chalicelib.core.table import Item, Key, Query, Table, put, put_new, remove
 from chalicelib.ports import Clock
 
 FAILURES_TO_OPEN = 3
-IN_A_ROW_MS = 15 * 60_000  # failures further apart are not in a row
+IN_A_ROW_MS = 60 * 60_000  # failures further apart are not in a row: what came between them may not have been seen
 COOL_MS, LONGEST_COOL_MS = 60_000, 15 * 60_000
 LONGEST_ASKED_MS = 60 * 60_000  # of a wait the server itself asked for
 PROBE_MS = 120_000  # a prober that has said nothing for so long is taken for dead
 REFUSED_MS = 60_000
 FRESH_MS = 5_000  # how long a process believes what it has read
+POLL_SECONDS = 2.0
 DATES_MS = 24 * 3600_000
 KEPT = timedelta(days=7)
 PLATFORM = "G#CIRCUITS"
@@ -93,7 +95,7 @@ class State:
         outage = self.outage(of)
         if not outage.open_until:
             return "closed"
-        return "open" if now < outage.blocked_until else "half_open"
+        return "open" if now < outage.open_until else "half_open"
 
     def having(self, of: Circuit, outage: Outage | None) -> "State":
         """The same with this outage of the circuit's model, None for none."""
@@ -121,8 +123,8 @@ _lock = threading.Lock()
 class Circuits:
     """The circuits of a deployment. When the table is busy, all of them are taken for closed: a breaker must not be an outage itself."""
 
-    def __init__(self, ops: Table, clock: Clock) -> None:
-        self._ops, self._clock = ops, clock
+    def __init__(self, ops: Table, clock: Clock, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._ops, self._clock, self._sleep = ops, clock, sleep
         with _lock:
             self._known = _read.setdefault(ops, {})
 
@@ -171,7 +173,7 @@ class Circuits:
         """What a caller who sees a half open circuit may do; of many at the same moment one probes."""
 
         def change(old: State, now: int) -> State:
-            if old.standing(of, now) != "half_open":
+            if old.standing(of, now) != "half_open" or now < old.outage(of).probing_until:
                 return old
             return old.having(of, replace(old.outage(of), probing_until=now + PROBE_MS))
 
@@ -179,6 +181,16 @@ class Circuits:
         if ours:
             return "probe"
         return "wait" if state.standing(of, self.now()) in ("open", "half_open") else "ask"
+
+    def closes(self, of: Circuit, seconds: float) -> bool:
+        """Whether another's probe closes the circuit within so many seconds, and before it would be taken for dead."""
+        for _ in range(max(0, round(min(seconds, PROBE_MS / 1000) / POLL_SECONDS))):
+            self._sleep(POLL_SECONDS)
+            self._known.pop(of.key, None)
+            state, now = self.state(of), self.now()
+            if state.standing(of, now) != "half_open" or now >= state.outage(of).probing_until:
+                return state.standing(of, now) == "closed"
+        return False
 
     def give_back(self, of: Circuit) -> None:
         """The prober did not get to ask: another may."""

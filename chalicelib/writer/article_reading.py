@@ -16,6 +16,7 @@ _FOREIGN = frozenset(
 )
 _PAGE = frozenset({"html", "head", "body", "title"})
 _CLOSED = frozenset({*HEADINGS, "p", "ul", "ol", "li", "table", "tr", "td", "th", "blockquote", "div", "a", "strong", "em"})
+LONG_PARAGRAPH_WORDS = 12  # a paragraph that is no caption, label or call to action
 _AROUND = frozenset({"div", "section", "article", "main", "ul", "ol", "tr", "figure", "table", "thead", "tbody"})
 _CODE = frozenset({"code", "pre", "kbd"})
 _SHOWN = frozenset({"pre", "img"})
@@ -121,9 +122,12 @@ class Reading:
 
     @cached_property
     def own_sentences(self) -> list[str]:
-        """Those that a writer should not say twice: quotations repeat themselves, cells of a table do too."""
+        """Those that a writer should not say twice: quotations repeat themselves, cells of a table do too. A paragraph that occurs twice is
+        read once; it is a finding of its own."""
         own = [block for block in self.blocks if not block.level and not block.quoted and block.kind not in ("td", "th")]
-        return [one for block in own for one in sentences(block.text)]
+        long = {id(block) for block in own if block.kind == "p" and block.words >= LONG_PARAGRAPH_WORDS}
+        once = {block.text if id(block) in long else str(at): block.text for at, block in enumerate(own)}
+        return [one for text in once.values() for one in sentences(text)]
 
     @cached_property
     def own_text(self) -> str:

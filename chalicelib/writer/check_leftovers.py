@@ -8,6 +8,12 @@ from chalicelib.writer.draft import Draft
 from chalicelib.writer.findings import Finding
 
 _OPENING_CHARS, _CLOSING_CHARS = 300, 400
+_MARK = re.compile(r"\[(\d{1,2})\]")
+_SOURCES = re.compile(
+    r"\b(?:references|sources|footnotes|citations|further reading|quellen|literatur|fußnoten|références|fuentes|referencias|fontes"
+    r"|referências|bronnen|fonti|källor|źródła)\b",
+    re.IGNORECASE,
+)
 _UNFILLED_TAG = re.compile(r"<(?:insert|your|placeholder)\b[^>]*>", re.IGNORECASE)
 _UNTITLED = re.compile(
     r"untitled\b.*|(?:article|post|your|page|blog) title(?: here)?|title (?:goes )?here|new (?:post|article)", re.IGNORECASE
@@ -32,17 +38,15 @@ def refusal(draft: Draft) -> Iterator[Finding]:
 
 
 def placeholders(draft: Draft) -> Iterator[Finding]:
-    """A word that the article is about is no placeholder; one about templates may show what is to be filled in."""
-    topic, text = _topic(draft), f"{_facts(draft)}\n{draft.reading.own_text}"
-    for pattern in phrases.PLACEHOLDERS:
-        for match in pattern.finditer(text):
-            held = match.group(0)
+    """A word that the article is about is no placeholder; the body of one about templates may show what is to be filled in."""
+    topic = _topic(draft)
+    shown = bool(phrases.ABOUT_TEMPLATES.search(topic))
+    for text, brackets_allowed in ((_facts(draft), False), (draft.reading.own_text, shown)):
+        for held in (match.group(0) for pattern in phrases.PLACEHOLDERS for match in pattern.finditer(text)):
             subject = " ".join(re.findall(r"\w+", held.casefold())[:2])
-            if held.startswith("[") and phrases.ABOUT_TEMPLATES.search(topic):
+            if (held.startswith("[") and brackets_allowed) or (subject in topic and not set(held) & set("[{")):
                 continue
-            if subject and subject in topic and "[" not in held and "{" not in held:
-                continue
-            yield Finding("placeholder_text", "blocker", f"A placeholder was not filled in: {held[:60]!r}.")
+            yield Finding("placeholder_text", "blocker", f"A placeholder was not filled in: {held.strip()[:60]!r}.")
             return
     if _UNTITLED.fullmatch(draft.title):
         yield Finding("placeholder_text", "blocker", f"The title was not filled in: {draft.title[:60]!r}.")
@@ -65,6 +69,15 @@ def prompt(draft: Draft) -> Iterator[Finding]:
         found = phrases.BRIEF.search(text)
     if found:
         yield Finding("prompt_text", "blocker", f"A part of the prompt or the brief: {found.group(0).strip()[:80]!r}.")
+
+
+def sources(draft: Draft) -> Iterator[Finding]:
+    reading = draft.reading
+    marks = set(_MARK.findall(reading.own_text))
+    if marks and not any(_SOURCES.search(one.text) or _MARK.match(one.text) for one in reading.blocks):
+        yield Finding("citation_without_source", "warning", f"The mark [{min(marks)}] has no source in the text.")
+    if not phrases.ABOUT_TEMPLATES.search(_topic(draft)) and (found := phrases.CONTACT.search(reading.own_text)):
+        yield Finding("placeholder_contact", "warning", f"An address or number that nobody has: {found.group(0)!r}.")
 
 
 def machine(draft: Draft) -> Iterator[Finding]:
@@ -99,4 +112,4 @@ def characters(draft: Draft) -> Iterator[Finding]:
         yield Finding("invisible_characters", "warning", f"Characters that nobody sees: U+{ord(found.group(0)):04X}.")
 
 
-RULES = (refusal, placeholders, talk, prompt, machine, markup, characters)
+RULES = (refusal, placeholders, talk, prompt, sources, machine, markup, characters)

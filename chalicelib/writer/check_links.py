@@ -97,6 +97,8 @@ def pictures(draft: Draft) -> Iterator[Finding]:
             yield Finding("duplicate_alt", "warning", "Two images have the same alternative text.")
         if poor := [alt for alt in given if _POOR_ALT.fullmatch(alt)]:
             yield Finding("poor_alt", "warning", f"An alternative text says nothing: {poor[0]!r}.")
+        if stuffed := [alt for alt in given if draft.occurrences(draft.primary_keyword, alt) > 1]:
+            yield Finding("stuffed_alt", "warning", f"An alternative text repeats the keyword: {stuffed[0][:60]!r}.")
         if any(len(alt) > _LONG_ALT_CHARS for alt in given):
             yield Finding("long_alt", "info", f"An alternative text has more than {_LONG_ALT_CHARS} characters.")
     if not shown and not draft.images:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from chalicelib.writer.article_reading import Block
+from chalicelib.writer.article_reading import LONG_PARAGRAPH_WORDS, Block
 from chalicelib.writer.draft import Draft
 from chalicelib.writer.findings import Finding
 from chalicelib.writer.html import WORD
@@ -16,9 +16,12 @@ _END = re.compile("[.!?:\u2026\u3002\uff01\uff1f\u061f\u0964)\"'\u201c\u201d\u20
 _ELLIPSIS = re.compile(r"(?:\u2026|\.{3,})$")
 _MID_SENTENCE = (",", ";", "-", "\u2013", "\u2014", "(")
 _CUT_WORDS = 9  # a last line of so many words without an end is no call to action but a sentence that was cut off
+_SIGNATURE = re.compile(r"<p[^<>]*>\s*<(em|i|strong|b|small)>[^<]*</\1>\s*</p>\Z", re.IGNORECASE)  # a line all in italics or bold
+_LABEL = re.compile(r"[^\s:.!?]+(?: [^\s:.!?]+){0,3}: |\u00a9")
 _STOCK = re.compile(
     r"in today['\u2019]s (?:fast-paced|digital|modern|ever)|\bdelv(?:e|ing) (?:in|deep)"
-    r"|\bunlock(?:ing)? the (?:power|potential|secrets?|full)|\bgame[- ]changer\b|\blook no further\b|\bever-evolving\b|\bin the realm of\b|\bnavigat(?:e|ing) the (?:complex|world|landscape)"
+    r"|\bunlock(?:ing)? the (?:power|potential|secrets?|full)|\bgame[- ]changer\b|\blook no further\b|\bever-evolving\b"
+    r"|\bin the realm of\b|\bnavigat(?:e|ing) the (?:complex|world|landscape)"
     r"|\bit['\u2019]s important to note that\b|\btapestry\b",
     re.IGNORECASE,
 )
@@ -44,14 +47,16 @@ def ending(draft: Draft) -> Iterator[Finding]:
     elif _ELLIPSIS.search(last.text):
         severe = dangles or draft.reading.ends_open
         yield Finding("truncated" if severe else "trails_off", "blocker" if severe else "warning", f"The article trails off: {tail}.")
-    elif not last.text or _END.search(last.text) or last.kind == "figcaption":
+    elif not last.text or _END.search(last.text) or last.kind == "figcaption" or last.text.startswith("```"):
         return
     elif last.text.endswith(_MID_SENTENCE) or dangles or draft.reading.ends_open:
         yield Finding("truncated", "blocker", f"The article ends in mid-sentence: {tail}.")
     elif last.kind in ("p", "text") and len(words) > 4 and last.linked < len(last.text) * 0.6:
+        if _SIGNATURE.search(draft.reading.html.rstrip()) or _LABEL.match(last.text):
+            return
         cut = len(words) >= _CUT_WORDS or re.search(r"[.!?,;]\s", last.text)
-        code, severity = ("truncated", "blocker") if cut else ("unfinished_paragraph", "warning")
-        yield Finding(code, "blocker" if severity == "blocker" else "warning", f"The last sentence is not closed: {tail}.")
+        code, severity = ("truncated", "blocker") if cut else ("unfinished_paragraph", "info")
+        yield Finding(code, "blocker" if severity == "blocker" else "info", f"The last sentence is not closed: {tail}.")
 
 
 def paragraphs(draft: Draft) -> Iterator[Finding]:
@@ -71,17 +76,17 @@ def language(draft: Draft) -> Iterator[Finding]:
         yield Finding("wrong_language", "blocker", f"The text is in {other!r}; {draft.language!r} was asked for.")
         return
     for block in draft.reading.paragraphs:
-        if block.words >= 12 and not block.quoted and (other := other_language(block.text, draft.language, fewest=5, lead=2.0)):
+        if block.words >= 12 and not block.quoted and (other := other_language(block.text, draft.language, fewest=5, lead=2.5, own=True)):
             yield Finding("mixed_language", "warning", f"A paragraph is in {other!r}: {block.text[:50]!r}.")
             break
     else:
         headings = ". ".join(block.text for block in draft.reading.headings)
-        if other := other_language(headings, draft.language, fewest=6, lead=2.0):
+        if other := other_language(headings, draft.language, fewest=6, lead=2.5, own=True):
             yield Finding("mixed_language", "warning", f"The headings are in {other!r}.")
-    if other := other_language(draft.meta_description, draft.language, fewest=4, lead=2.0):
+    if other := other_language(draft.meta_description, draft.language, fewest=4, lead=2.5, own=True):
         yield Finding("meta_description_language", "warning", f"The meta description is in {other!r}.")
     alts = ". ".join([*(one.alt or "" for one in draft.reading.pictures), *(one.alt for one in draft.images)])
-    if other := other_language(alts, draft.language, fewest=5, lead=2.0):
+    if other := other_language(alts, draft.language, fewest=5, lead=2.5, own=True):
         yield Finding("alt_language", "warning", f"The alternative texts are in {other!r}.")
 
 
@@ -90,14 +95,19 @@ def repetition(draft: Draft) -> Iterator[Finding]:
     said = [WORD.findall(one.lower()) for one in reading.own_sentences]
     counts = Counter(" ".join(words) for words in said if len(words) >= 6)
     again = {sentence: count for sentence, count in counts.items() if count > 1}
+    own = [block for block in reading.paragraphs if not block.quoted]
+    texts = Counter(" ".join(block.text.lower().split()) for block in own if block.words >= LONG_PARAGRAPH_WORDS)
+    more = texts.total() - len(texts)
     if again:
         extra, worst = sum(again.values()) - len(again), max(again, key=lambda one: again[one])
         heavy = (extra > 0.1 * counts.total() and extra >= 3) or again[worst] >= 4
         message = f"A sentence occurs {again[worst]} times: {worst[:60]!r}."
         yield Finding("repetition", "blocker", message) if heavy else Finding("repeated_sentence", "warning", message)
-    own = [block for block in reading.paragraphs if not block.quoted]
-    texts = Counter(" ".join(block.text.lower().split()) for block in own if block.words >= 12)
-    if any(count > 1 for count in texts.values()):
+    elif run := next((a for a, b, c in zip(said, said[1:], said[2:], strict=False) if a == b == c and len(a) > 1), None):
+        yield Finding("repeated_sentence", "warning", f"A sentence occurs three times in a row: {' '.join(run)!r}.")
+    if more >= 3:
+        yield Finding("repetition", "blocker", f"{more} paragraphs are repeated.")
+    elif more:
         yield Finding("repeated_paragraph", "warning", "A paragraph occurs more than once.")
     elif pair := _alike(own):
         yield Finding("similar_paragraphs", "warning", f"Two paragraphs say nearly the same: {pair.text[:60]!r}.")

@@ -38,6 +38,7 @@ class Content(SectorRecord):
 
     approved: an editor said yes to just this version. held: an editor took it back (rejected, unpublished), so automation leaves it
     alone until it is put into review again. note: what the editor last said. optimistic: shown as published while that is under way.
+    publish_at: when it goes online by itself; publish_place: which place of the site's slots it has then.
     author: the name of who signs it, '' for the site itself.
     """
 
@@ -75,6 +76,8 @@ class Content(SectorRecord):
     external_type: str | None = None
     external_metadata: dict[str, Any] = Field(default_factory=dict)
     published_at: str | None = None
+    publish_at: str | None = None
+    publish_place: str | None = None
     note: str | None = Field(None, max_length=2000)
     approved: bool = False
     approved_by: str | None = None
@@ -109,6 +112,8 @@ def _collection(content: Content) -> str | None:
         return published_contents(content.cluster) if content.cluster else published_without_cluster(content.sector_id)
     if content.source != "igny8" or content.held:
         return None
+    if content.status == "review" and content.publish_at:
+        return None  # its time is set
     if content.status == "review":
         return waiting_contents(content.sector_id, "review")
     return waiting_contents(content.sector_id, "images" if content.prompts_done else "prompts")

@@ -173,7 +173,7 @@ def transition(content: Content, status: Any) -> dict[str, Any]:
             raise ValidationFailed.field("status", "this content has no text to review yet.")
         return {"status": "review", "held": False, **_APPROVAL}
     if (content.status, status) == ("review", "draft"):
-        return {"status": "draft", "held": True, **_APPROVAL}
+        return {"status": "draft", "held": True, "publish_at": None, **_APPROVAL}
     if status == "published":
         raise ValidationFailed.field("status", "publish it: a content is published when its target has answered.")
     if content.status == "published":

@@ -106,10 +106,11 @@ def language_code(language: str) -> str:
     return _NAMES.get(name) or re.split(r"[-_ ]", name)[0] or "en"
 
 
-def other_language(text: str, language: str, *, fewest: int = _FEWEST, lead: float = 1.4) -> str | None:
+def other_language(text: str, language: str, *, fewest: int = _FEWEST, lead: float = 1.4, own: bool = False) -> str | None:
     """What `text` is evidently written in (a code or the name of a script) when that is not `language`; None when right or too short.
 
-    fewest: function words that a judgement needs. lead: how many times those of the next likely language there must be.
+    fewest: function words that a judgement needs. lead: how many times those of the next likely language there must be; own: those of
+    `language` itself, which is enough to say that a short text is not in it.
     """
     code = language_code(language)
     letters = sum(1 for c in text if c.isalpha())
@@ -119,7 +120,7 @@ def other_language(text: str, language: str, *, fewest: int = _FEWEST, lead: flo
     for name, (characters, _) in _SCRIPTS.items():
         if len(re.findall(f"[{characters}]", text)) > 0.4 * letters:
             return None if name == own_script else name
-    heard = _likeliest(text, fewest, lead)
+    heard = _likeliest(text, fewest, lead, code if own else "")
     if own_script:
         return heard or "another script"
     if heard is None or heard == code or {heard, code} <= {"sv", "da", "no", "nb", "nn"}:
@@ -128,12 +129,13 @@ def other_language(text: str, language: str, *, fewest: int = _FEWEST, lead: flo
     return heard if code in FUNCTION_WORDS or heard == "en" else None
 
 
-def _likeliest(text: str, fewest: int, lead: float) -> str | None:
-    """The language whose function words are clearly the commonest."""
+def _likeliest(text: str, fewest: int, lead: float, own: str) -> str | None:
+    """The language whose function words are clearly the commonest; clearly commoner than those of `own`, if that is known."""
     counts = Counter(word.lower() for word in WORD.findall(text))
     heard = sorted(((sum(counts[word] for word in known), code) for code, known in FUNCTION_WORDS.items()), reverse=True)
     most, code = heard[0]
-    if most < fewest or most < lead * heard[1][0] or most < 0.12 * counts.total():
+    rival = next((count for count, known in heard if known == own), heard[1][0])
+    if most < fewest or (code != own and most < lead * rival) or most < 0.12 * counts.total():
         return None
     return code
 

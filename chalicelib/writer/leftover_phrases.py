@@ -26,6 +26,9 @@ REFUSAL = _any(
     rf"\bi(?:{_A}m| am) (?:unable|not able) to (?:generate|write|create|produce|assist|browse|access|fulfil+)\b",
     rf"\bi(?:{_A}m| am) (?:just |only |merely )?an? (?:ai|(?:large )?language model|ai (?:assistant|model|language model))(?=[.,;:!?]| and | so | without | that )",
     rf"\bi (?:do not|don{_A}t) have (?:personal (?:experiences?|opinions?|feelings|beliefs)|access to (?:real[- ]time|the internet|current|live))",
+    rf"\bi(?:{_A}m| am) (?:unable|not able) to provide .{{0,60}}\bas an ai\b",
+    r"\b(?:language model|ai|assistant) (?:trained|developed|made|created) by (?:openai|google|anthropic|meta|mistral),? i\b",
+    rf"\bi (?:cannot|can{_A}t|am unable to) provide (?:that|this) (?:information|answer|content)\b",
     r"\bmy (?:knowledge cut-?off|training data|last (?:knowledge )?update)\b",
     r"\bas of my (?:last|latest|knowledge|training)\b",
     rf"\b(?:violates?|goes against|is against) (?:my|openai{_A}s|anthropic{_A}s) (?:\w+ )?(?:polic|guidelines|programming)",
@@ -68,10 +71,19 @@ PLACEHOLDERS = (
     ),
     _any(r"\b(?:content|text|image|article|copy|intro(?:duction)?) goes here\b", r"\bthis is placeholder\b", r"^placeholder(?: text)?\.?$", flags=re.I | re.M),
     _any(r"^lorem ipsum\b(?!\s+(?:is|was|has|are|text|comes?|generators?|remains?|looks?|began|started|ist|war|est|es|foi|é)\b)", flags=re.I | re.M),
-    _any(rf"\[(?:{_TO_FILL}|\w+name)\b[^\]\n]*\]"),
+    _any(
+        rf"\[(?:{_TO_FILL}|voeg|vul|\w+name)\b[^\]\n]*\]",
+        r"\[(?:\w+ )?(?:hyperlink|link|image|photo|video|cta|button|quote|statistic|source|anchor text)\b[^\]\n]*\]",
+        r"<(?:insert|your|enter|add) [^<>\n]{1,40}>",
+        r"[$\u20ac\u00a3] ?XX+\b|\bXX+(?:[.,]XX+)? ?[%\u20ac$\u00a3]|\bXX[.,]XX\b",
+        r"^(?:coming soon|more to come|to be (?:added|completed|written|determined|announced))[.!\u2026]*$",
+        r"\bnote to (?:self|(?:the )?(?:editor|writer|author))\s*:",
+        r"\bhier (?:text|bild|link|name|titel) einfügen\b|^(?:tu|su) (?:empresa|marca|texto|nombre) aquí|^votre (?:texte|nom|entreprise) ici|^seu (?:texto|nome) aqui",
+        flags=re.IGNORECASE | re.MULTILINE,
+    ),
     _any(r"\{\{.*?\}\}", r"\{%.*?%\}", r"\$\{\w+\}", r"%[A-Z_]{4,}%", r"%%\w+%%", r"\{(?:title|\w*keyword|name|city|brand|topic|company|year)\}", flags=0),
-    _any(r"\bTODO\s*[:(\]]", r"^TODO\b\s*[-\u2013\u2014:]?\s*(?:add|write|insert|check|fix|update|replace|finish|expand|describe|link)\b", r"\bTBD\b", r"\bFIXME\b", flags=re.M),
-    _any(r"\bX{4,}\b", r"(?<![A-Z][a-z] )(?<=[a-z] )XXX\b(?! (?:century|chapter))", flags=0),
+    _any(r"\bTODO\s*[:(\]]", r"^TODO\.?$", r"^TODO\b\s*[-\u2013\u2014:]?\s*(?:add|write|insert|check|fix|update|replace|finish|expand|describe|link)\b", r"\bTBD\b", r"\bFIXME\b", flags=re.M),
+    _any(r"\bX{4,}\b", r"(?:^|\s)(?!siglo|si\u00e8cle|secolo|s\u00e9culo|cap|chap|vol|act|part|psalm|bowl)[a-z\u00e0-\u00ff]+ XXX\b", r"\bXXX ?(?:\u20ac|Euro|euros?|EUR|USD|%)", flags=0),
     _any(r"\b(?:company|brand|product|firma|marke|empresa|marca|bedrijf|entreprise) XYZ\b", r"\b(?:XYZ|ABC) (?:company|corp(?:oration)?|inc|ltd|gmbh|brand|product|agency|store|shop)\b"),
     _any(r"\b(?:at|by|from|bei|von|chez) XYZ\b(?! (?:axis|axes|coordinates?|space|file|format|plane|data))", flags=0),
     _any(r"\bINSERT[ _](?:[A-Z]+[ _]?)+(?:HERE)?\b", r"\b(?:KEYWORD|LINK|URL|IMAGE|NAME|TEXT)_?HERE\b", r"\b[A-Z]+_PLACEHOLDER\b|\bPLACEHOLDER_[A-Z]+\b", flags=0),
@@ -135,7 +147,7 @@ PROMPT = _any(
 # The same in an article on search engines or writing would be its subject.
 BRIEF = _any(
     r"^write an? (?:[\w,'-]+ ){0,7}?(?:article|blog post|guide|post) (?:about|on|titled|targeting|for the keyword|optimi)",
-    r"^(?:(?:primary|focus|target|main|secondary) keywords?|meta[- ]?(?:title|description)|seo[- ]title|title tag|url slug|slug|word count|search intent|h[1-6])\s*[:=] ?\S",
+    r"^(?:(?:primary|focus|target|main|secondary) keywords?|meta[- ]?(?:title|description)|seo[- ]title|title tag|url slug|slug|word count|search intent|target audience|h[1-6])\s*[:=] ?\S",
     r"^(?:haupt-?keyword|fokus-?keyword|meta-?(?:titel|beschreibung)|suchintention|wort(?:an)?zahl)\s*: ?\S",
     r"^(?:mot[- ]clé principal|méta[- ]?(?:titre|description)|titre seo|nombre de mots)\s*: ?\S",
     r"^(?:palabra clave(?: principal)?|meta ?(?:título|descripción)|título seo|recuento de palabras)\s*: ?\S",
@@ -165,7 +177,14 @@ PROGRAM = _any(
     r"\bundefined undefined\b",
     r"%!s\(",
     r"\bNullPointerException\b",
-    flags=0,
+    r"^(?:null|undefined|NaN)\.?$",
+    r"\bNaN ?(?:g|kg|grams|%|\u20ac|\$|euros?|minutes|hours)\b",
+    flags=re.MULTILINE,
+)
+CONTACT = _any(
+    r"\(?\b555\)?[ .-](?:\d{3}[ .-]\d{4}|01\d\d)\b|\b123[ .-]456[ .-]7890\b",
+    r"\b[\w.+-]+@(?:example|your-?\w+|domain|e?mail|company|website|test)\.(?:com|org|net|de|es|fr|nl|it)\b",
+    r"\bMustermann\b|\bMusterstra(?:ß|ss)e\b|\bMusterstadt\b|\bMusterfirma\b|\bAnytown\b|\b123 Main St",
 )
 SECRET = _any(
     r"\bsk-(?:proj-|ant-)?[A-Za-z0-9_-]{20,}",
@@ -180,7 +199,7 @@ SECRET = _any(
 MARKDOWN = _any(
     r"^\s*#{1,6} \S",
     r"\*\*[^*\n]{1,120}\*\*",
-    r"(?<!\w)__[^_\n]{1,80}__(?!\w)",
+    r"(?<![\w.])__[^_\n]{1,80} [^_\n]{1,80}__(?!\w)",
     r"!?\[[^\]\n]{0,80}\]\((?:https?:|/|#)",
     r"^\s*[-*] \S",
     r"^\|.*\|\s*$",

@@ -7,7 +7,7 @@ from pydantic import Field
 from chalicelib.core.bulk import Body
 from chalicelib.core.context import Context
 from chalicelib.core.entity import Entity, Filter, SectorRecord, in_sector
-from chalicelib.core.errors import Conflict, ValidationFailed
+from chalicelib.core.errors import Conflict, NotFound, ValidationFailed
 from chalicelib.core.rewrite import in_turn, parsed
 from chalicelib.core.service import Service
 from chalicelib.planner.clusters import CLUSTER
@@ -188,6 +188,19 @@ def queue_idea(ctx: Context, idea_id: str, **fields: Any) -> Task:
         return task
 
     return in_turn(step)
+
+
+def writing_failed(ctx: Context, task_id: str, reason: str) -> None:
+    """Note on a queued task why its article could not be written. One that was written or deleted meanwhile is left alone."""
+    try:
+        ctx.repository(TASK).patch(
+            task_id,
+            lambda t: (
+                {"generation_state": "failed", "last_error": reason[:500], "attempts": t.attempts + 1} if t.status == "queued" else {}
+            ),
+        )
+    except NotFound:
+        return  # deleted while it was written: nothing is left to mark
 
 
 def _from_idea(idea: Idea) -> dict[str, Any]:

@@ -141,7 +141,12 @@ if [[ $db == mariadb ]]; then           # a private server: its own data folder,
 fi
 
 # --- 4. Install, serve, wait ----------------------------------------------------
-(umask 077; php "$here/setup.php" "$www" >"$dir/wp-test.env") || { tail -20 "$dir/debug.log" >&2; die "setup.php failed"; }
+installed=0
+for _ in 1 2 3; do                      # on a very busy machine SQLite may give up a lock
+  if (umask 077; php "$here/setup.php" "$www" >"$dir/wp-test.env" 2>"$dir/setup.log"); then installed=1; break; fi
+  sleep 1
+done
+((installed)) || { cat "$dir/setup.log" "$dir/wp-test.env" >&2; tail -20 "$dir/debug.log" >&2 || true; die "setup.php failed"; }
 
 # Upload limits are small on purpose, so that a test meets "too large" with a 5 MB file.
 PHP_CLI_SERVER_WORKERS=${WP_TEST_WORKERS:-4} setsid php -d opcache.enable_cli=1 -d opcache.revalidate_freq=0 \

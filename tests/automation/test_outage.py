@@ -25,16 +25,17 @@ def test_a_run_waits_for_its_provider_and_goes_on(world: World, account: Account
     run = account.run()
     assert (run["status"], run["reason"]) == ("paused", "provider")
     assert sum(stage["failed"] for stage in run["stages"]) == 0, "an item that nobody answered for has not failed"
-    assert world.script.total(call) == 3, "three calls are enough to know"
+    assert world.script.total(call) in (3, 4), "three calls are enough to know; another may be under way"
     told = next(line for line in account.log(run["id"]) if line.startswith("Paused:"))
     assert f"OpenAI ({model}) has not answered since" in told and "it is asked again at" in told
     assert parse_stamp(run["resumes_at"]) > world.clock.now()
-    assert check_scheduled_automations(world.deps)["resumed"] == 0, "not before"
+    check_scheduled_automations(world.deps)
+    assert account.shown(run["id"])["status"] == "paused", "not before"
     account.sound()
 
     world.script.clear()
     world.clock.forward(minutes=5)
-    assert check_scheduled_automations(world.deps)["resumed"] == 1
+    check_scheduled_automations(world.deps)
     world.work()
     run = account.shown(run["id"])
     assert (run["status"], sum(stage["failed"] for stage in run["stages"])) == ("completed", 0)

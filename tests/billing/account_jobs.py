@@ -56,23 +56,31 @@ class Account:
         self.ledger.open()
 
     # -- jobs
-    def reserve(self, op: str, amount: int, *, within: str = "", price: Price | None = None) -> Hold:
+    def reserve(self, op: str, amount: int, *, within: str = "", price: Price | None = None, request: str = "r") -> Hold:
         return self.ledger.reserve(
-            op, amount, details={"operation_type": "idea"}, seconds=HOLD_SECONDS, price=price, caps=[Cap(DAY, self.cap)], within=within
+            op,
+            amount,
+            details={"operation_type": "idea"},
+            fingerprint=request,
+            seconds=HOLD_SECONDS,
+            price=price,
+            caps=[Cap(DAY, self.cap)],
+            within=within,
         )
 
-    def work(self, op: str, amount: int, used: int, within: str = "") -> Any:
+    def work(self, op: str, amount: int, used: int, within: str = "", request: str = "r") -> Any:
         if op == "own-key":
             amount = used = 0
-        hold = self.reserve(op, amount, within=within)
+        hold = self.reserve(op, amount, within=within, request=request)
         if hold.state == "settled":
             return self.answered(op, hold.result)
-        made = put_new((f"{self.tenant}#X", op), {"used": used})
+        made = put_new((f"{self.tenant}#X", op), {"used": used, "request": request})
         return self.answered(op, self.ledger.commit(op, used, [made], result={"used": used}, usage={}))
 
     def finish_late(self, op: str = "a") -> Any:
         """What a worker does whose hold was voided behind its back."""
-        return self.ledger.commit(op, 7, [put_new((f"{self.tenant}#X", op), {"used": 7})], result={"used": 7}, usage={})
+        made = put_new((f"{self.tenant}#X", op), {"used": 7, "request": "r"})
+        return self.ledger.commit(op, 7, [made], result={"used": 7}, usage={})
 
     def fail(self, op: str) -> Hold:
         self.reserve(op, 0 if op == "own-key" else 10)
@@ -85,10 +93,13 @@ class Account:
         return self.finish_parts(parts)
 
     def save_part(self, part: str) -> Hold:
+        began = int(self.clock.now().timestamp())
         hold = self.reserve("run", 20, price=Price(1, unit="idea"))
         if hold.state == "settled":
             return hold
-        return self.ledger.part("run", part, [put_new((f"{self.tenant}#X", f"run-{part}"), {})], PARTS[part])
+        saved = self.ledger.part("run", part, [put_new((f"{self.tenant}#X", f"run-{part}"), {})], PARTS[part])
+        assert part in hold.parts or saved.expires >= began + credits.HOLD_SECONDS, "a part gives the hold more time"
+        return saved
 
     def finish_parts(self, parts: Sequence[str]) -> Any:
         return self.answered("run", self.ledger.commit("run", result={"parts": list(parts)}, usage={}))
@@ -101,7 +112,8 @@ class Account:
         return self.ledger.void(ENVELOPE, "the run has ended") if self.ledger.find(ENVELOPE) else None
 
     def grant(self, key: str, amount: int) -> None:
-        self.answered(f"grant {key} {amount}", self.ledger.grant(key, amount, kind="purchase" if amount > 0 else "adjustment"))
+        number = self.ledger.grant(key, amount, kind="purchase" if amount > 0 else "adjustment")
+        self.answered(f"grant {key}", (amount, number))
 
     def renew(self, key: str) -> None:
         self.answered(f"renew {key}", self.ledger.renew_plan(key, 40))
@@ -129,7 +141,10 @@ class Account:
         saved = {i["sk"]: i for i in self.items("X")}
         assert saved.keys() == wanted
         for op, made in saved.items():
-            assert op not in ops or ops[op]["used"] == made["used"]
+            assert op not in ops or (ops[op]["used"], ops[op]["fingerprint"]) == (made["used"], made["request"])
+        run, now = ops.get("run", {"state": "none"}), int(self.clock.now().timestamp())
+        assert run["state"] != "settled" or run["used"] == sum(run["parts"].values()), "what was saved in parts is charged"
+        assert all(h["expires"] <= now for h in ops.values() if h["reason"] == "expired"), "a hold ended whose time was not over"
         counted = by_sort.get(f"C#{DAY}", {}).get("credits", 0)
         assert self.cap is None or counted <= self.cap, f"{counted} credits under a cap of {self.cap}"
         return Standing(by_sort["BAL"]["avail"], None if self.cap is None else self.cap - counted)

@@ -21,22 +21,28 @@ class Histories(RuleBasedStateMachine):
     client: Any = None
     code: Code = PRODUCT
 
-    @initialize(start=st.integers(1, 120), cap=st.sampled_from([None, 60, 100]))
+    @initialize(start=st.sampled_from([1, 30, 80, 120, 200]), cap=st.sampled_from([None, 60, 100]))
     def begin(self, start: int, cap: int | None) -> None:
+        self.workers: list[tuple[Worker, int]] = []  # and how much had been seen when it began
+        self.redeliveries: dict[Any, Callable[[], Any]] = {}
         self.account = Account(self.client, self.code, cap)
         self.account.ledger.grant("first", start)
         self.seen: list[Standing] = [self.account.check()]
-        self.workers: list[tuple[Worker, int]] = []  # and how much had been seen when it began
-        self.redeliveries: dict[Any, Callable[[], Any]] = {}
 
     def employ(self, name: Any, job: Callable[[], Any]) -> None:
         self.redeliveries[name] = job
         if len(self.workers) < 5:
             self.workers.append((Worker(job, self.code.expected), len(self.seen) - 1))
 
-    @rule(op=st.sampled_from(OPERATIONS), amount=st.sampled_from([10, 40, 70]), used=st.integers(0, 10), inside=st.booleans())
-    def start_work(self, op: str, amount: int, used: int, inside: bool) -> None:
-        self.employ(op, lambda: self.account.work(op, amount, used, ENVELOPE if inside else ""))
+    @rule(
+        op=st.sampled_from(OPERATIONS),
+        amount=st.sampled_from([10, 40, 70]),
+        used=st.integers(0, 10),
+        within=st.sampled_from(["", ENVELOPE]),
+        request=st.sampled_from(["r", "r", "r", "s"]),
+    )
+    def start_work(self, op: str, amount: int, used: int, within: str, request: str) -> None:
+        self.employ((op, request), lambda: self.account.work(op, amount, used, within, request))
 
     @rule(op=st.sampled_from(OPERATIONS))
     def start_failing_work(self, op: str) -> None:
@@ -58,6 +64,10 @@ class Histories(RuleBasedStateMachine):
     def start_renewal(self, key: str) -> None:
         self.employ(key, lambda: self.account.renew(key))
 
+    @rule()
+    def open_again(self) -> None:
+        self.employ("open", lambda: self.account.ledger.open())
+
     @rule(seconds=st.sampled_from([0, 60, 2 * HOLD_SECONDS]))
     def start_two_sweepers(self, seconds: int) -> None:
         self.account.clock.forward(seconds)
@@ -67,7 +77,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.workers)
     @rule(
         plan=st.lists(
-            st.tuples(st.integers(0, 4), st.one_of(st.none(), st.none(), st.none(), st.sampled_from(FAULTS))), min_size=3, max_size=16
+            st.tuples(st.integers(0, 4), st.one_of(st.none(), st.none(), st.none(), st.sampled_from(FAULTS))), min_size=4, max_size=24
         )
     )
     def go_on(self, plan: list[tuple[int, Fault | None]]) -> None:

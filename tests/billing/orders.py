@@ -73,6 +73,7 @@ def outcomes_with_a_fault(client: Any, job: str, fault: Fault, code: Code = PROD
 # two workers, what is there before, and the account's cap
 PAIRS: dict[str, tuple[Job, Job, Job, int | None]] = {
     "two deliveries of one operation": (lambda a: a.work("a", 30, 7), lambda a: a.work("a", 30, 7), nothing, None),
+    "one operation for two requests": (lambda a: a.work("a", 30, 7), lambda a: a.work("a", 30, 3, request="s"), nothing, None),
     "two operations, credits for one": (lambda a: a.work("a", 70, 7), lambda a: a.work("b", 70, 7), nothing, None),
     "two operations, credits for both": (lambda a: a.work("a", 30, 7), lambda a: a.work("b", 30, 3), nothing, None),
     "work, and a delivery of it that fails": (lambda a: a.work("a", 30, 7), lambda a: a.fail("a"), nothing, None),
@@ -88,6 +89,7 @@ PAIRS: dict[str, tuple[Job, Job, Job, int | None]] = {
     "the end of work, and the sweeper": (lambda a: a.finish_late("dead"), lambda a: a.sweep(), run_out, None),
     "two sweepers": (lambda a: a.sweep(), lambda a: a.sweep(), run_out, None),
     "one grant, delivered twice": (lambda a: a.grant("g", 50), lambda a: a.grant("g", 50), nothing, None),
+    "one key for two grants": (lambda a: a.grant("g", 50), lambda a: a.grant("g", 60), nothing, None),
     "two grants": (lambda a: a.grant("g", 50), lambda a: a.grant("h", -100), nothing, None),
     "a deduction, and a reservation of all there is": (lambda a: a.grant("g", -60), reserve_all, nothing, None),
     "a renewal, and work": (lambda a: a.renew("2026-11"), lambda a: a.work("a", 30, 7), lambda a: a.renew("2026-10"), None),

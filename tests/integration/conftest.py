@@ -1,3 +1,3 @@
 """The writer's desk and API, here with publishing targets."""
 
-from tests.writer.conftest import api, desk  # noqa: F401
+from tests.writer.conftest import api, desk, publisher  # noqa: F401

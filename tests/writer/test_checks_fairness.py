@@ -16,7 +16,7 @@ from tests.writer.test_checks import FRENCH, checked, codes, plus
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_good_article_passes(name: str) -> None:
+def test_a_short_good_article_passes(name: str) -> None:
     article = GOOD[name]
     check = check_article(**article, images=[ImageFact("A full jar of cold brew", "featured"), ImageFact("Coarse grounds on a scale")])
     assert check.findings == ()
@@ -29,7 +29,7 @@ def test_a_good_article_passes(name: str) -> None:
     [
         "<p>Some readers ask whether an AI model can write recipes; as an AI researcher told us, it can.</p>",
         "<p>I cannot recommend pre-ground coffee. Here is a guide to the grinders we like.</p>",
-        "<p>Notes [1] and [2] name the studies. Rate it 5 * 4 = 20.</p>",
+        "<p>A study says so [1]. Rate it 5 * 4 = 20.</p><h3>Sources</h3><ol><li>A. Baker, Coffee, 2019.</li></ol>",
         "<pre><code>{{ template }} and ** and TODO</code></pre>",
         "<p>Here is the simplest version: beans, water and time.</p>",
         "<p>Ask the <a href='mailto:hello@coffeehouse.net'>roastery</a> or <a href='/contact'>write to us</a>.</p>",

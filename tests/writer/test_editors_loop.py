@@ -88,7 +88,7 @@ def test_from_a_file_to_a_published_article_by_hand(client: Client) -> None:
     image = client.call("GET", f"writer/content/{content}/images/")["data"]["featured"]["id"]
     got, headers, _ = client._gateway.call("GET", f"/api/v1/writer/images/{image}/file/", {"authorization": f"Bearer {client.token}"}, b"")
     with urllib.request.urlopen(dict(headers)["Location"]) as picture:
-        assert (got, picture.status, picture.headers["content-type"]) == (302, 200, "image/png")
+        assert (got, picture.status, picture.headers["content-type"]) == (302, 200, "image/jpeg")
     balance = client.call("GET", "billing/balance/")["data"]
     assert balance["reserved"] == 0 and balance["balance"] < 10_000
     metrics = client.call("GET", "system/metrics/")["data"]["routes"]

@@ -45,7 +45,7 @@ def test_a_post_is_described_by_its_fields() -> None:
         "author": {"@type": "Person", "name": "Ada"},
         "publisher": {"@type": "Organization", "name": "Bikes & Co", "url": "https://bikes.example"},
         "keywords": ["bikes", "road bikes"],
-        "wordCount": 17,
+        "wordCount": 19,
         "url": "https://bikes.example/b",
         "mainEntityOfPage": "https://bikes.example/b",
     }
@@ -72,7 +72,7 @@ def test_what_kind_of_page_it_is(content_type: str, structure: str, kind: str) -
     [
         (HTML.replace("<h3>Is it dear?</h3><p>It depends.</p>", ""), [("Is it fast?", "Yes, very.")]),
         (HTML.replace("It depends.", "It does not."), [("Is it fast?", "Yes, very."), ("Is it dear?", "It does not.")]),
-        (HTML.replace("Is it fast?", "How fast?").replace("Is it dear?", "How dear?"), [("How fast?", "Yes, very."), ("How dear?", "It depends.")]),
+        (HTML.replace("Is it", "How"), [("How fast?", "Yes, very."), ("How dear?", "It depends.")]),
         (HTML.partition("<h2>FAQ")[0], []),
         (HTML.replace("<p>It depends.</p>", ""), [("Is it fast?", "Yes, very.")]),
     ],

@@ -104,7 +104,9 @@ def test_nothing_that_is_not_picture_survives() -> None:
     notes = PngImagePlugin.PngInfo()
     notes.add_text("Comment", "<script>alert(1)</script>")
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    data = encoded(drawing(), "PNG", pnginfo=notes, icc_profile=profile, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0") + b"PK\x03\x04<?php ?>"
+    data = (
+        encoded(drawing(), "PNG", pnginfo=notes, icc_profile=profile, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0") + b"PK\x03\x04<?php ?>"
+    )
     file = picture_file(data, BOUNDS)
     assert not any(mark in file.data for mark in (b"script", b"iCCP", b"eXIf", b"PK\x03\x04", b"<?php"))
 

@@ -8,7 +8,7 @@ from chalicelib.adapters.offline_writer.grammar import Phrase, read, shortened
 from chalicelib.adapters.offline_writer.ideas import make_title, points_of
 from chalicelib.adapters.offline_writer.naming import in_text
 from chalicelib.adapters.offline_writer.outline import LISTS, PURPOSES, compose, purpose_of
-from chalicelib.adapters.offline_writer.phrases import Pen, capitalised, seeded
+from chalicelib.adapters.offline_writer.phrases import Pen, capitalised, seeded, sentences
 from chalicelib.adapters.offline_writer.sections import Writer
 from chalicelib.adapters.offline_writer.subjects import domain_of
 
@@ -33,14 +33,21 @@ def write_article(facts: dict[str, Any], seed: str) -> dict[str, Any]:
     return written_part(facts, str(part)) if part else _answer(facts, composed(facts, seed))
 
 
-def composed(facts: dict[str, Any], seed: str, plan: list[dict[str, Any]] | None = None, room: int = MOST_SECTIONS) -> Writer:
+def composed(
+    facts: dict[str, Any],
+    seed: str,
+    plan: list[dict[str, Any]] | None = None,
+    *,
+    room: int = MOST_SECTIONS,
+    said: frozenset[str] = frozenset(),
+) -> Writer:
     """The whole article, as long as it was asked for. plan: its sections with their words and keywords, where that was planned; room:
-    the most sections, where none are given."""
+    the most sections, where none are given; said: sentences that it is not to use."""
     asked = max(LEAST_WORDS, int(facts.get("word_count") or DEFAULT_WORDS))
     keywords = phrases(facts)
     drafts = []
     for brevity in range(4):
-        drafts.append(_written(facts, seed, keywords, asked, brevity, plan, room))
+        drafts.append(_written(facts, seed, keywords, asked, brevity, plan, room, said))
         if drafts[-1].words <= TOO_LONG * asked:
             break
     return min(drafts, key=lambda d: abs(d.words - asked))
@@ -54,13 +61,21 @@ def phrases(facts: dict[str, Any]) -> list[Phrase]:
 
 
 def _written(
-    facts: dict[str, Any], seed: str, keywords: list[Phrase], asked: int, brevity: int, plan: list[dict[str, Any]] | None, room: int
+    facts: dict[str, Any],
+    seed: str,
+    keywords: list[Phrase],
+    asked: int,
+    brevity: int,
+    plan: list[dict[str, Any]] | None,
+    room: int,
+    said: frozenset[str],
 ) -> Writer:
     primary = keywords[0]
     subject = in_text(plain((facts.get("cluster") or {}).get("name"))) or primary.topic
     siblings = sorted({k["keyword"] for k in facts.get("cluster_keywords", ())} | {primary.keyword})
     domain = domain_of(primary.shown, [k.shown for k in keywords], subject)
     pen = Pen(seed, subject, siblings.index(primary.keyword) / len(siblings), {}, domain)
+    pen.said = said
     writer = Writer(pen, facts, keywords, subject, domain, brevity)
     sections = _outline(facts, keywords, min(asked, WORDS_PER_SECTION * room), pen, seed)
     writer.open_with_intro()
@@ -131,8 +146,9 @@ def written_part(facts: dict[str, Any], part: str) -> dict[str, Any]:
     if part == "outline":
         return _planned(about, int(facts["sections_most"]))
     planned = [{"heading": s["heading"], "points": s.get("points") or []} for s in facts["plan"] if s["heading"] != INTRODUCTION]
-    whole = {**about, "outline": planned}
-    writer = composed(whole, _seed(whole), facts["plan"])
+    asked_for = [s for s in about.get("outline") or () if purpose_of(plain(s.get("heading")), (), "")[0] == "faq"]
+    whole = {**about, "outline": [*planned, *asked_for[-1:]]}
+    writer = composed(whole, _seed(whole), facts["plan"], said=_said(facts))
     if part == "section":
         section = writer.sections[0]
         if facts["section_heading"] != INTRODUCTION:
@@ -170,6 +186,12 @@ def _planned(about: dict[str, Any], most: int) -> dict[str, Any]:
             for s in own
         ]
     }
+
+
+def _said(facts: dict[str, Any]) -> frozenset[str]:
+    """Of an article that is finished but for this section: the sentences it has elsewhere."""
+    texts = facts.get("written_text", ()) if facts.get("section_present") else ()
+    return frozenset(one.strip().casefold() for text in texts for line in text.split("\n") for one in sentences(line))
 
 
 def _seed(facts: dict[str, Any]) -> str:

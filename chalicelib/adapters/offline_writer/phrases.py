@@ -90,7 +90,8 @@ class Pen:
     """Draws templates for one article and writes them out.
 
     seed: what makes the article itself; family: what it shares with its sisters (the cluster); place: 0 to 1, where among them it
-    stands. slots: what `<name>` becomes, a text or a function that gives the next text. domain: see `templates`.
+    stands. slots: what `<name>` becomes, a text or a function that gives the next text. domain: see `templates`. said: sentences that
+    are used up already, in lower case.
     """
 
     def __init__(self, seed: str, family: str, place: float, slots: Mapping[str, Slot], domain: str = "general") -> None:
@@ -98,6 +99,7 @@ class Pen:
         self.slots = dict(slots)
         self._family, self._place, self._domain = family, place, domain
         self._decks: dict[str, list[str]] = {}
+        self.said: frozenset[str] = frozenset()
 
     def _deck(self, bank: str) -> list[str]:
         if bank not in self._decks:
@@ -139,8 +141,16 @@ class Pen:
 
     def say(self, bank: str, **slots: Slot) -> str:
         """The next template of a bank written out as sentences. Raises: LookupError when the bank is used up."""
-        return self.sentences(self.draw(bank), **slots)
+        return self._new(bank, slots, split=False)[0]
 
     def pair(self, bank: str, **slots: Slot) -> list[str]:
         """The ` :: ` separated parts of the next template, each as sentences. Raises: LookupError when the bank is used up."""
-        return [self.sentences(part.strip(), **slots) for part in self.draw(bank).split(" :: ")]
+        return self._new(bank, slots, split=True)
+
+    def _new(self, bank: str, slots: dict[str, Slot], *, split: bool) -> list[str]:
+        """The next template's parts written out; one that says what is said already is passed over while there are others."""
+        while True:
+            template = self.draw(bank)
+            made = [self.sentences(part.strip(), **slots) for part in (template.split(" :: ") if split else [template])]
+            if not self.left(bank) or not any(one.casefold() in self.said for part in made for one in sentences(part)):
+                return made

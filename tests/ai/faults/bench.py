@@ -15,6 +15,8 @@ from chalicelib.ai import registry
 from chalicelib.ai.engine import Done, run
 from chalicelib.billing.audit import audit_account
 from chalicelib.billing.credits import Ledger
+from chalicelib.billing.entries import Balance
+from chalicelib.billing.holds import Hold
 from chalicelib.core import deadline
 from chalicelib.core.context import Context, Deps, ProviderChoice
 from chalicelib.core.errors import AppError
@@ -29,6 +31,7 @@ from tests.conftest import Place, make_site
 
 HOUR = 3_600 + 60
 BESIDE = ("#B", "#SJ")  # partitions that failing work may write to: the ledger, and what is derived from objects for comparing them
+RUNWARE_KEY = "runware-bench-key"
 GIVEN = 100  # credits of a new account
 HTTP = SafeHttp(allow_loopback=True, max_bytes=MAX_BYTES)  # as the local stage's, but for the size
 
@@ -94,7 +97,8 @@ class Watched(Table):
 
 @dataclass
 class Bench:
-    """One account on the wire. patience_seconds: what a call may take at most, None for what the engine says."""
+    """One account on the wire. patience_seconds: what a call may take at most, None for what the engine says; settings: of the
+    deployment."""
 
     url: str
     wire: Wire
@@ -103,9 +107,11 @@ class Bench:
     place: Place = field(init=False)
     made: Made = field(init=False)
     table: Watched = field(init=False)
+    left: Balance = field(init=False)
     time: Time = field(default_factory=Time)
     patience_seconds: float | None = None
     image_provider: str = "openai"
+    settings: dict[str, str] = field(default_factory=dict)
     key: str = field(default_factory=_key)
     ops: dict[str, str] = field(default_factory=dict)
 
@@ -118,6 +124,8 @@ class Bench:
             embedding_provider="openai",
             openai_api_key=self.key,
             openai_base_url=f"{self.url}/v1",
+            runware_api_key=RUNWARE_KEY,
+            **self.settings,
         )
         self.table = Watched(self.base.table)
         deps = replace(self.base, config=config, table=self.table, text=self.text, image=self.image, embedder=self.embedder)
@@ -139,7 +147,7 @@ class Bench:
         """Another key, a provider that answers well, and the time gone by that a circuit breaker or a refused key waits for."""
         self.wire.heal()
         self.wire.asked.clear()
-        self.base.clock.forward(HOUR)  # type: ignore[attr-defined]
+        self.later(HOUR)
         self.time, self.key, self.patience_seconds = Time(), _key(), None
         config = replace(self.ctx.deps.config, openai_api_key=self.key)
         self.ctx = replace(self.ctx, deps=replace(self.ctx.deps, config=config))
@@ -152,7 +160,7 @@ class Bench:
         if choice.provider == "runware":
             url = f"{self.url}/runware"
             return self._short(
-                RunwareImageModel(choice.api_key or self.key, choice.model, url=url, http=HTTP, patience=self.time.patience())
+                RunwareImageModel(choice.api_key or RUNWARE_KEY, choice.model, url=url, http=HTTP, patience=self.time.patience())
             )
         assert choice.provider == "openai", choice
         return self._short(OpenAIImageModel(model=choice.model or "gpt-image-2", **self._openai(choice)))
@@ -178,10 +186,12 @@ class Bench:
     def credits(self) -> int:
         return self.ledger.balance().available
 
-    def sound(self) -> None:
-        """The ledger adds up, and nothing is reserved."""
+    def sound(self) -> Balance:
+        """The ledger adds up, and nothing is reserved. Returns the balance."""
         assert audit_account(self.ctx.deps.table, self.ctx.tenant, at_rest=True) == []
-        assert self.ledger.balance().reserved == 0
+        balance = self.ledger.balance()
+        assert balance.reserved == 0
+        return balance
 
     # -- work
     def run(self, function: str, item: str, op: str = "") -> Done:
@@ -195,7 +205,7 @@ class Bench:
     # -- what a fault does
     def fails(self, work: Work, item: str) -> AppError:
         """The error of work that fails. Nothing is charged or left reserved, and nothing but the ledger was written to."""
-        credits, files = self.credits, self.files()
+        files = self.files()
         self.table.written.clear()
         try:
             done = self.run(work.function, item)
@@ -204,15 +214,21 @@ class Bench:
         else:
             raise AssertionError(f"this should have failed: {done}")
         assert self.wire.mistakes == []
-        self.sound()
-        assert self.credits == credits
         written = [key for key in self.table.written if not key[0].endswith(BESIDE)]
         assert written == [], f"half of it is saved: {written}"
         assert self.files() == files
-        assert work.state(self.made) == work.waiting
+        self.left = self.sound()
+        assert self.left.available == GIVEN
         assert failure.code == "upstream_unavailable" and failure.status == 503
-        assert self.key not in failure.message and "sk-" not in failure.message
+        assert not any(key in failure.message for key in (self.key, RUNWARE_KEY, "sk-"))
         return failure
+
+    def later(self, seconds: float) -> None:
+        self.base.clock.forward(seconds)  # type: ignore[attr-defined]
+
+    def hold(self, function: str, item: str) -> Hold:
+        """The reservation of an item's work, which settled is its usage row."""
+        return self.ledger.get(self.ops[f"{function}.{item}"])
 
     def works(self, work: Work, item: str) -> str:
         """The work's next delivery with a provider that answers well: saved, charged once, and not done again. Returns it in words."""
@@ -227,15 +243,14 @@ class Bench:
     def charged_once(self, work: Work, item: str, credits: int) -> None:
         """Since there were so many credits, the work was saved and charged, once, whatever is delivered again."""
         assert work.state(self.made) == work.done
-        assert self.credits == credits - work.credits
         again = self.run(work.function, item)
-        assert again.credits == work.credits and self.credits == credits - work.credits
-        self.sound()
+        assert again.credits == work.credits
+        assert self.sound().available == credits - work.credits
 
     def row(self, fault: str, work: Work, failure: AppError) -> Row:
         """The line of a failure that `fails` has measured."""
-        credits, reserved = self.credits, self.ledger.balance().reserved
+        state = work.state(self.made)
+        assert state == work.waiting
         outcome = f"{type(failure).__name__}: {failure.message}"
-        return Row(
-            fault, work.name, outcome, self.wire.calls(work.endpoint), f"{GIVEN} -> {credits}, {reserved} held", work.state(self.made)
-        )
+        credits = f"{GIVEN} -> {self.left.available}, {self.left.reserved} held"
+        return Row(fault, work.name, outcome, self.wire.calls(work.endpoint), credits, state)

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 from chalicelib.core.errors import AppError, InvalidAnswer, Moderated, UpstreamRejected, UpstreamUnavailable
-from tests.adapters.scripted_server import Reply, api_error, html_reply, json_reply
+from tests.adapters.scripted_server import Asked, Reply, api_error, html_reply, json_reply
 from tests.ai.faults.wire import MAX_BYTES, Fault
-from tests.ai.faults.works import EMBED, PICTURE, RUNWARE_PICTURE, TEXT, Work
+from tests.ai.faults.works import CONTENT, EMBED, PICTURE, RUNWARE_PICTURE, TEXT, Work
 
 ATTEMPTS = 4  # of one policy, `openai_client.Patience`
 LEAST_SECONDS = 0.1  # the least time an adapter gives a request
@@ -43,6 +43,10 @@ def _date(seconds: float) -> str:
 
 def _limit(**headers: str) -> Reply:
     return api_error(429, "rate_limit_exceeded", "Rate limit reached for requests", **headers)
+
+
+def _limit_until(asked: Asked, good: Reply) -> Reply:
+    return _limit(retry_after=_date(LONG_SECONDS))
 
 
 def _quota(code: str) -> Reply:
@@ -95,22 +99,32 @@ OPENAI: list[Case] = [
     Case("409", api_error(409, None, "Conflict"), BUSY, r"\(409\)", ATTEMPTS),
     Case("429", _limit(), BUSY, r"slow down \(429\)", ATTEMPTS, waits=(0.5, 1.0, 2.0)),
     Case("429 retry-after 2 s", _limit(retry_after="2"), BUSY, "slow down", ATTEMPTS, waits=(2.0, 2.0, 2.0), later=2.0),
-    Case("429 retry-after-ms", _limit(retry_after_ms="1500"), BUSY, "slow down", ATTEMPTS, waits=(1.5, 1.5, 1.5), later=1.5),
+    Case(
+        "429 retry-after-ms", _limit(retry_after_ms="1500"), BUSY, "slow down", ATTEMPTS, waits=(1.5, 1.5, 1.5), later=1.5, works=(CONTENT,)
+    ),
     Case("429 retry-after 1 h", _limit(retry_after=str(LONG_SECONDS)), BUSY, "slow down", 1, waits=(), later=LONG_SECONDS),
-    Case("429 retry-after date", _limit(retry_after=_date(LONG_SECONDS)), BUSY, "slow down", 1, waits=(), later=LONG_SECONDS),
+    Case(
+        "429 retry-after date",
+        _limit_until,
+        BUSY,
+        "slow down",
+        1,
+        waits=(),
+        later=LONG_SECONDS,
+    ),
     Case("429 retry-after nonsense", _limit(retry_after="soon"), BUSY, "slow down", ATTEMPTS, waits=(0.5, 1.0, 2.0)),
     Case("429 insufficient_quota", _quota("insufficient_quota"), REJECTED, "no quota left"),
     Case("429 credit_balance_exhausted", _quota("credit_balance_exhausted"), REJECTED, "no quota left"),
-    Case("429 project_spend_limit", _quota("project_spend_limit_exceeded"), REJECTED, "no quota left", works=TEXT),
+    Case("429 project_spend_limit", _quota("project_spend_limit_exceeded"), REJECTED, "no quota left", works=(CONTENT,)),
     Case("500", api_error(500, None, "The server had an error"), BUSY, r"\(500\)", ATTEMPTS),
     Case("502 HTML", BAD_GATEWAY, BUSY, r"\(502\)", ATTEMPTS),
     Case("503", api_error(503, "overloaded", "The engine is currently overloaded"), BUSY, r"\(503\)", ATTEMPTS),
     Case("slow", Reply(hang=True), BUSY, LATE, patience_seconds=LEAST_SECONDS),
-    Case("drip", Reply(200, b" " * 9_999, JSON, drip=True), BUSY, LATE, works=TEXT, patience_seconds=LEAST_SECONDS),
+    Case("drip", Reply(200, b" " * 9_999, JSON, drip=True), BUSY, LATE, works=(CONTENT,), patience_seconds=LEAST_SECONDS),
     Case("cut before headers", Reply(raw=b""), BUSY, "was cut", ATTEMPTS),
-    Case("cut in headers", Reply(raw=b"HTTP/1.1 200 OK\r\nContent-Ty"), UNUSABLE, "not JSON", works=TEXT),
+    Case("cut in headers", Reply(raw=b"HTTP/1.1 200 OK\r\nContent-Ty"), UNUSABLE, "not JSON", works=(CONTENT,)),
     Case("cut in body", Reply(200, b'{"id": "x", "choices": []}', JSON, cut_after=9), BUSY, "was cut", ATTEMPTS),
-    Case("no HTTP", Reply(raw=b"SSH-2.0-OpenSSH_9.7\r\n"), BUSY, "was cut", ATTEMPTS, works=TEXT),
+    Case("no HTTP", Reply(raw=b"SSH-2.0-OpenSSH_9.7\r\n"), BUSY, "was cut", ATTEMPTS, works=(CONTENT,)),
     Case("truncated JSON", Reply(200, b'{"id": "x", "choices": [{"ind', JSON), UNUSABLE, "not JSON"),
     Case("200 HTML", html_reply("<html><h1>Welcome</h1></html>"), UNUSABLE, "not JSON"),
     Case("200 empty", Reply(200, b"", JSON), UNUSABLE, "not JSON"),
@@ -118,7 +132,7 @@ OPENAI: list[Case] = [
     Case("200 error, busy", json_reply({"error": {"code": 503, "message": "No provider"}}), BUSY, r"\(503\)", ATTEMPTS),
     Case("200 list", json_reply([1, 2]), UNUSABLE, "form|without an image"),
     Case("gzip garbage", Reply(200, GARBAGE, {**JSON, "Content-Encoding": "gzip"}), REJECTED, "broken compression"),
-    Case("unknown encoding", Reply(200, b"x", {**JSON, "Content-Encoding": "br"}), REJECTED, "not asked for", works=TEXT),
+    Case("unknown encoding", Reply(200, b"x", {**JSON, "Content-Encoding": "br"}), REJECTED, "not asked for", works=(CONTENT,)),
     Case("huge body", Reply(200, b" " * (MAX_BYTES + 1), JSON), REJECTED, "larger than"),
     Case("redirect", Reply(302, b"", {"Location": "http://169.254.169.254/latest/"}), REJECTED, "redirects elsewhere"),
 ]

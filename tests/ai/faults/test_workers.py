@@ -38,13 +38,14 @@ def test_an_outage_is_waited_out_and_given_up_at_the_last_delivery(wired: Bench,
     wired.wire.always(CHAT, BUSY)
     for receives in range(1, MAX_RECEIVES):
         assert not queue.deliver() and shown(wired, task)["state"] == "running", receives
-        wired.base.clock.forward(queue.postponed[-1])  # type: ignore[attr-defined]
+        wired.later(queue.postponed[-1])
     assert queue.deliver(), "the task says so itself; no dead letter"
     told = shown(wired, task)
     assert told["state"] == "failed" and told["error"]["code"] == "upstream_unavailable"
     assert told["error"]["message"].startswith("Given up after several tries: ") and "127.0.0.1" in told["error"]["message"]
-    assert (CONTENT.state(wired.made), wired.credits) == (CONTENT.waiting, 100)
-    line(row(wired, "503 at each delivery", "ai_worker", told["error"]["message"], wired.wire.calls(CHAT), CONTENT.waiting))
+    assert (CONTENT.state(wired.made), wired.credits) == ("task queued, failed", 100)
+    assert task_of(wired).last_error == told["error"]["message"]
+    line(row(wired, "503 at each delivery", "ai_worker", told["error"]["message"], wired.wire.calls(CHAT), "task queued, failed"))
 
 
 def test_an_outage_that_passes(wired: Bench, line: Line) -> None:
@@ -72,8 +73,14 @@ def test_a_refused_key_ends_the_task_at_once(wired: Bench, line: Line) -> None:
     assert queue.deliver()
     told = shown(wired, task)
     assert told["state"] == "failed" and told["error"]["message"] == "The provider does not accept the API key."
-    assert (CONTENT.state(wired.made), wired.credits, wired.wire.calls(CHAT)) == (CONTENT.waiting, 100, 1)
-    line(row(wired, "401 key", "ai_worker", told["error"]["message"], 1, CONTENT.waiting))
+    assert (CONTENT.state(wired.made), wired.credits, wired.wire.calls(CHAT)) == ("task queued, failed", 100, 1)
+    assert task_of(wired).last_error == "The provider does not accept the API key."
+    line(row(wired, "401 key", "ai_worker", told["error"]["message"], 1, "task queued, failed"))
+    wired.an_hour_later()
+    wiring.use(wired.ctx.deps)
+    again, _ = asked_by_hand(wired, "generate_content", wired.made.task)
+    assert again.deliver() and CONTENT.state(wired.made) == CONTENT.done and wired.credits == 100 - CONTENT.credits
+    assert task_of(wired).last_error is None
 
 
 def test_a_lambda_that_ends_soon_asks_nobody(wired: Bench, line: Line) -> None:

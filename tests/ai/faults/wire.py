@@ -113,6 +113,15 @@ class Wire:
         return changed(reply, lambda answer: answer | {"model": body["model"]})
 
 
+def of_model(name: str, fault: Reply) -> Fault:
+    """The fault for one model alone; others answer well."""
+
+    def spoil(asked: Asked, good: Reply) -> Reply:
+        return fault if asked.json()["model"] == name else good
+
+    return spoil
+
+
 def changed(reply: Reply, change: Callable[[Any], Any]) -> Reply:
     """A JSON reply with another body."""
     return replace(reply, body=json.dumps(change(json.loads(reply.body))).encode())

@@ -75,3 +75,33 @@ def test_an_article_is_written_and_written_anew(owner: Api, where: dict[str, Any
     owner.post("writer/tasks/auto_generate_content/", {"task_ids": [job]}, status=400)
     owner.done(f"writer/content/{one}/regenerate/", {"instructions": "For beginners."})
     assert owner.get(f"writer/content/{one}/").data["revision"] == 2
+
+
+def test_where_an_article_comes_from(owner: Api, viewer: Api, other: Api, where: dict[str, Any]) -> None:
+    done = owner.done("writer/tasks/auto_generate_content/", {"task_ids": [task(owner, where)["id"]]})
+    assert [(i["state"], i["percentage"]) for i in done["items"]] == [("done", 100)]
+    one = done["result"]["succeeded"][0]["result"]["content"]
+    told = owner.get(f"writer/content/{one}/provenance/").data
+    made = told["revisions"][0]
+    assert (told["origin"], told["task"]["origin"], told["cluster"]["origin"], told["idea"]) == ("ai", "manual", "manual", None)
+    assert made["origin"] == "ai" and made["provenance"]["function"] == "generate_content" and made["provenance"]["prompt_version"]
+    paid = owner.get(f"billing/usage/{made['charge']['operation']}/").data
+    assert paid["credits_used"] == made["charge"]["credits"] == told["spent"]["credits"] > 0
+    assert viewer.get(f"writer/content/{one}/provenance/").data["content"] == one
+    own = content(owner, where)["id"]
+    assert owner.get(f"writer/content/{own}/provenance/").data["revisions"][0]["origin"] == "manual"
+    other.get(f"writer/content/{one}/provenance/", status=404)
+
+
+def test_prompts_and_answers_are_kept_for_admins(owner: Api, editor: Api, other: Api, where: dict[str, Any]) -> None:
+    done = owner.done("writer/tasks/auto_generate_content/", {"task_ids": [task(owner, where)["id"]]})
+    one = done["result"]["succeeded"][0]["result"]["content"]
+    call = owner.get(f"writer/content/{one}/provenance/").data["revisions"][0]["provenance"]["call"]
+    kept = owner.get(f"system/ai-calls/{call}/").data
+    assert kept["function"] == "generate_content" and kept["questions"][0]["prompt"] and kept["questions"][0]["replies"][0]["text"]
+    listed = owner.get("system/ai-calls/", date=kept["at"][:10], function="generate_content", outcome="answered").data["calls"]
+    assert call in [row["id"] for row in listed]
+    editor.get("system/ai-calls/", status=403)
+    editor.get(f"system/ai-calls/{call}/", status=403)
+    other.get(f"system/ai-calls/{call}/", status=404)
+    owner.get("system/ai-calls/", status=400, date="yesterday")

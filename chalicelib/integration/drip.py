@@ -1,0 +1,130 @@
+"""Publishing later: at a moment that an editor names, or in the next free place of the site's slots.
+
+What is due stands in one list of the whole deployment, in order of time; the scheduler hands it to the publish queue. A row leaves the
+list after its message was sent, so nothing is lost; a message sent twice publishes nothing twice.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.core.context import Context, Deps
+from chalicelib.core.errors import AppError, Conflict, ValidationFailed
+from chalicelib.core.ids import parse_stamp, stamp
+from chalicelib.core.observability import count, logger
+from chalicelib.core.rewrite import rewrite
+from chalicelib.core.scope import Scope
+from chalicelib.core.table import Item, Key, Query, Write, put, put_new, remove
+from chalicelib.integration.publish_requests import need_publishable
+from chalicelib.integration.slots import in_use, place_key, places_after
+from chalicelib.writer.content import CONTENT, Content
+
+DUE = "G#DRIP"  # sort key `<due time>#<tenant>#<content>`
+AT_ONCE = 200  # rows one look of the scheduler takes up
+LONGEST = timedelta(days=366)
+TAKEN_BACK = "It was taken back before its time came."
+
+
+class PlaceTaken(Conflict):
+    """Another content has this place of the day."""
+
+
+def schedule(ctx: Context, content_id: str, publish_at: datetime | None = None) -> Content:
+    """Publish a content later. publish_at: aware; None takes the next free place of the site's slots. A schedule it has is replaced.
+
+    Raises: NotFound, NoTarget, AlreadyPublished, Conflict (no slots, all taken), ValidationFailed.
+    """
+    content, now = ctx.repository(CONTENT).get(content_id), ctx.deps.clock.now()
+    need_publishable(ctx, content)
+    if publish_at is not None:
+        if not now < publish_at <= now + LONGEST:
+            raise ValidationFailed.field("publish_at", "must lie ahead, within a year.")
+        return _place(ctx, content_id, publish_at, None)
+    slots = in_use(ctx, content.site_id)
+    if slots is None:
+        raise Conflict("This site has no publish slots in use; name a time in publish_at.")
+    for moment, name in places_after(slots, now):
+        try:
+            return _place(ctx, content_id, moment, name)
+        except PlaceTaken:
+            continue
+    raise Conflict("Every place of the coming year is taken.")
+
+
+def unschedule(ctx: Context, content_id: str) -> Content:
+    """Take a content off the schedule; one that is not on it stays as it is. Raises: NotFound."""
+    return rewrite(
+        ctx.repository(CONTENT), content_id, lambda old: {"publish_at": None, "publish_place": None}, lambda old, new: _removing(ctx, old)
+    )
+
+
+def scheduled(ctx: Context, site_id: str, limit: int = 100) -> list[dict[str, str]]:
+    """What is to come on a site, the next first: {content, publish_at}."""
+    pk, _ = _site_key(ctx, site_id, "", "")
+    items = ctx.deps.table.query(Query(pk, limit=limit, consistent=True)).items
+    return [{"content": str(i["content"]), "publish_at": str(i["due"])} for i in items]
+
+
+def publish_due(deps: Deps) -> int:
+    """Hand what is due to the publish queue. One content's trouble is logged and looked at again; the others go on. Returns how many."""
+    now = stamp(deps.clock.now())
+    due = deps.table.query(Query(DUE, condition="sk <= :now", values={":now": f"{now}~"}, limit=AT_ONCE, consistent=True)).items
+    sent = 0
+    for row in due:
+        try:
+            sent += _send(deps, row)
+        except AppError as error:
+            logger().warning("scheduled content not queued", extra={"of": row["sk"], "code": error.code, "detail": error.message})
+            count("DripFailures")
+    return sent
+
+
+def _send(deps: Deps, row: Item) -> int:
+    ctx = Context(Scope.worker(row["tenant"], "scheduler"), deps)
+    content = ctx.repository(CONTENT).find(row["content"])
+    if content is None or content.publish_at != row["due"]:  # deleted, scheduled anew, or published by hand
+        deps.table.write(remove((row["pk"], row["sk"])))
+        deps.table.write(remove(_site_key(ctx, row["site"], row["due"], row["content"])))
+        return 0
+    taken_back = content.held or not content.revision
+    if not taken_back:
+        deps.jobs.send("publish", {"tenant": ctx.tenant, "user": "scheduler", "content": content.id})
+    said = {"sync_status": "failed", "sync_reason": TAKEN_BACK} if taken_back else {"sync_status": "queued", "sync_reason": None}
+    changes: dict[str, Any] = {"publish_at": None, "publish_place": None, **said}
+    rewrite(ctx.repository(CONTENT), content.id, lambda old: changes, lambda old, new: _removing(ctx, old))
+    return int(not taken_back)
+
+
+def _place(ctx: Context, content_id: str, moment: datetime, place: str | None) -> Content:
+    at = stamp(moment)
+
+    def also(old: Content, new: Content) -> list[Write]:
+        row = {"tenant": ctx.tenant, "site": new.site_id, "content": new.id, "due": at}
+        writes = {w.key: w for w in _removing(ctx, old)}
+        added = [put(_due_key(ctx, at, new.id), row), put(_site_key(ctx, new.site_id, at, new.id), row)]
+        if place is not None and place != old.publish_place:
+            taken = put_new(place_key(ctx, new.site_id, place), {"content": new.id}, on_fail=lambda there: PlaceTaken())
+            added.append(taken)
+        if place is not None and place == old.publish_place:
+            writes.pop(place_key(ctx, new.site_id, place), None)
+        writes.update({w.key: w for w in added})
+        return list(writes.values())
+
+    return rewrite(ctx.repository(CONTENT), content_id, lambda old: {"publish_at": at, "publish_place": place}, also)
+
+
+def _removing(ctx: Context, old: Content) -> list[Write]:
+    """The writes that take a content off the schedule; its place of the day stays taken once it has passed."""
+    if not old.publish_at:
+        return []
+    writes = [remove(_due_key(ctx, old.publish_at, old.id)), remove(_site_key(ctx, old.site_id, old.publish_at, old.id))]
+    if old.publish_place and parse_stamp(old.publish_at) > ctx.deps.clock.now():
+        writes.append(remove(place_key(ctx, old.site_id, old.publish_place)))
+    return writes
+
+
+def _due_key(ctx: Context, at: str, content_id: str) -> Key:
+    return DUE, f"{at}#{ctx.tenant}#{content_id}"
+
+
+def _site_key(ctx: Context, site_id: str, at: str, content_id: str) -> Key:
+    return ctx.key(f"{site_id}#DRIP", f"{at}#{content_id}" if at else "")

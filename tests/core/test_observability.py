@@ -1,0 +1,65 @@
+"""The log's second line of defence: what has the form of a secret is masked, whatever else a text says stays."""
+
+import io
+import json
+import logging
+
+import pytest
+
+from chalicelib.core.observability import HIDDEN, _Masked, logger, masked
+
+SECRETS = (
+    "sk-proj-0123456789abcdefghij",
+    "sk-Ab3dEf6hIj9kLm2nOp5q",
+    "whsec_0123456789abcdef",
+    "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.c2lnbmF0dXJlLW9mLWl0",
+    "Ab3d Ef6h Ij9k Lm2n Op5q Rs8t",
+)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_what_has_the_form_of_a_secret_is_masked(secret: str) -> None:
+    for text in (secret, f"key {secret}.", json.dumps({"detail": f'"{secret}"'}), f"a={secret}&b=1"):
+        assert secret not in masked(text) and HIDDEN in masked(text)
+
+
+def test_what_stands_beside_a_secret_stays() -> None:
+    assert masked("https://bob:pa55w0rd@site.test/x?y=1") == f"https://{HIDDEN}@site.test/x?y=1"
+    assert masked("Authorization: Bearer abcdef0123456789; next") == f"Authorization: Bearer {HIDDEN}; next"
+    assert masked("authorization: basic dXNlcjpwYXNzd29yZA==") == f"authorization: basic {HIDDEN}"
+    signed = "https://files.test/a.png?X-Amz-Signature=0123456789abcdef0123456789abcdef&X-Amz-Date=1"
+    assert masked(signed) == f"https://files.test/a.png?X-Amz-Signature={HIDDEN}&X-Amz-Date=1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "when your beer cost more than that",  # six words of four letters
+        "run.0k2f5m-01m7w8abekv4rsj255vazwbm06.4.0k2f5m34v0-01m7w88mzsf6m11hze31q07bmn",
+        "https://example.com:8443/path?mail=a@b.test",
+        "a risk-based approach, a task-oriented one, basic knowledge of the bearer",
+        "2026-11-20T10:14:32.090Z 1200x675 0123456789",
+    ],
+)
+def test_ordinary_text_stays(text: str) -> None:
+    assert masked(text) == text
+
+
+def test_every_part_of_a_log_line_is_masked() -> None:
+    stream, secret = io.StringIO(), SECRETS[0]
+    log = logging.Logger("here")
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_Masked(use_rfc3339=True))
+    log.addHandler(handler)
+    try:
+        raise ValueError(f"the key {secret}")
+    except ValueError:
+        log.exception("%s failed", secret, extra={"detail": {"deep": [secret]}})
+    line = json.loads(stream.getvalue())
+    assert secret not in stream.getvalue() and line["message"] == f"{HIDDEN} failed"
+    assert line["detail"] == {"deep": [HIDDEN]} and HIDDEN in line["exception"] and HIDDEN in json.dumps(line["stack_trace"])
+
+
+def test_our_logger_masks_and_libraries_are_quiet() -> None:
+    assert any(isinstance(handler.formatter, _Masked) for handler in logger()._logger.handlers)
+    assert logging.getLogger("botocore.parsers").getEffectiveLevel() >= logging.WARNING
