@@ -16,7 +16,7 @@ DOTENV = $(if $(wildcard .env),$(PY) -m dotenv --file .env run --no-override --)
 # Tests never see keys or sites of yours, whatever the environment holds.
 BLIND = env $$(env | sed -n -e 's/^\(OPENAI_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(WP_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(RUNWARE_[A-Z_]*\)=.*/-u \1/p')
 
-.PHONY: help setup demo serve test test-wordpress fuzz faults check lint types architecture drift format bench package deploy bootstrap clean
+.PHONY: help setup demo serve test test-wordpress bench-wordpress fuzz faults check lint types architecture drift format bench package deploy bootstrap replay clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ test: $(STAMP) ## the whole test suite (T=tests/planner or T="-k name" for a par
 
 test-wordpress: $(STAMP) ## the publisher against a real WordPress on loopback, which it installs, starts and stops (T=... for a part)
 	@$(BLIND) TEST_WORDPRESS=1 $(PY) -m pytest -n 2 --dist loadfile $(or $(T),tests/wordpress)
+
+bench-wordpress: $(STAMP) ## publish ARTICLES=100 with four pictures each to a real WordPress, beside its own bound
+	@$(BLIND) TEST_WORDPRESS=1 ARTICLES=$(or $(ARTICLES),100) $(PY) -m pytest -q -n 0 tests/wordpress/test_speed.py
 
 fuzz: $(STAMP) ## schemathesis over the whole OpenAPI document for longer (EXAMPLES=30, SEED=, SECONDS_MAX=, PHASES=)
 	@$(BLIND) $(PY) -m tests.fuzz.run
@@ -91,6 +94,9 @@ deploy: package ## package, upload, deploy and smoke-test STAGE=dev (needs AWS c
 bootstrap: $(STAMP) ## first system user, plans and catalogue of a new deployment (STAGE=dev EMAIL=you@example.com)
 	@test -n "$(EMAIL)" || { echo "usage: make bootstrap STAGE=$(STAGE) EMAIL=you@example.com"; exit 2; }
 	@$(DOTENV) $(PY) -m infra.bootstrap --stage $(STAGE) --email "$(EMAIL)"
+
+replay: $(STAMP) ## what lies in the dead letters of QUEUE=ai|images|publish of STAGE=dev; MOVE=1 puts it back
+	@$(DOTENV) $(PY) -m infra.replay --stage $(STAGE) --queue "$(QUEUE)" $(if $(MOVE),--move)
 
 clean: ## remove what can be made again (.venv and .local/ stay)
 	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .chalice/deployments

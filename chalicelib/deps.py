@@ -109,7 +109,8 @@ def text_model(config: Config, choice: ProviderChoice) -> ports.TextModel:
         return OfflineTextModel()
     from chalicelib.adapters.openai_text import OpenAITextModel
 
-    return OpenAITextModel(model=choice.model or config.openai_model, **_openai_settings(config, choice))
+    tight = config.openai_tight == "on" and not choice.base_url  # of the platform's server only: an account's own may be any
+    return OpenAITextModel(model=choice.model or config.openai_model, tight=tight, **_openai_settings(config, choice))
 
 
 def image_model(config: Config, choice: ProviderChoice) -> ports.ImageModel:

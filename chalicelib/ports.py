@@ -5,7 +5,7 @@ asking again may help, `UpstreamRejected` when not, `InvalidAnswer` when the ans
 port runs on every adapter. Only `deps.py` knows which adapter serves which port. This module imports nothing of ours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
@@ -20,7 +20,8 @@ class TextRequest:
     function: name of the AI function that asks. prompt: the whole prompt. schema: pydantic model of the answer.
     facts: the data the prompt was rendered from (JSON types); a model that reads prose ignores it, `offline` composes from it.
     repair: set on the second try: the first answer's text and what was wrong with it.
-    timeout_seconds: the longest this call may take, retries of the transport included.
+    timeout_seconds: the longest this call may take, retries of the transport included. tight: makes a JSON schema that says more of the
+    answer than `schema` may say to OpenAI, for servers that decode by a grammar.
     """
 
     function: str
@@ -31,6 +32,7 @@ class TextRequest:
     max_output_tokens: int = 8000
     timeout_seconds: float = 120.0
     repair: "Repair | None" = None
+    tight: Callable[[], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)

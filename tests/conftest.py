@@ -5,6 +5,7 @@ sites={...})`, `ctx(tenant=...)` are others. `place` is a site with one sector, 
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,8 @@ def _create(client: Any, resource: str, name: str) -> Table:
     return Table(StrictClient(client, {None: ("pk", "sk"), **indexes}), name, sleep=lambda seconds: None)
 
 
-@pytest.fixture(scope="module")
-def tables() -> Iterator[Tables]:
+@contextmanager
+def moto_tables() -> Iterator[Tables]:
     """Both tables, empty, in this process; botocore repeats nothing, since the tests' faults are theirs to place."""
     dynamodb_patches.install()
     gateway.install()
@@ -71,6 +72,12 @@ def tables() -> Iterator[Tables]:
         config = ClientConfig(retries={"total_max_attempts": 1, "mode": "standard"}, max_pool_connections=64)
         client = boto3.client("dynamodb", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x", config=config)
         yield Tables(client, _create(client, "AppTable", "igny8-test"), _create(client, "OpsTable", "igny8-test-ops"))
+
+
+@pytest.fixture(scope="module")
+def tables() -> Iterator[Tables]:
+    with moto_tables() as made:
+        yield made
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ class OpenAITextModel:
     """`ports.TextModel` on chat completions (servers that imitate OpenAI enforce a schema there, not on responses).
 
     model: a setting, never a constant. reasoning_effort: for models that reason; `none` switches it off and allows a temperature.
-    temperature: None leaves it to the model.
+    temperature: None leaves it to the model. tight: the server decodes by a grammar (llama.cpp, Ollama)
+    and is told all that can be said of the answer.
     """
 
     provider = "openai"
@@ -37,12 +38,13 @@ class OpenAITextModel:
         *,
         reasoning_effort: str = "low",
         temperature: float | None = None,
+        tight: bool = False,
         http: Transport | None = None,
         patience: Patience | None = None,
     ) -> None:
         self.model = model
         self._connection = OpenAIConnection(api_key, base_url, http)
-        self._effort, self._temperature = reasoning_effort, temperature
+        self._effort, self._temperature, self._tight = reasoning_effort, temperature, tight
         self._patience = patience or Patience()
         self._refused: set[str] = set()  # optional parameters this server has said it does not know
 
@@ -77,7 +79,7 @@ class OpenAITextModel:
                 raw: Any = client.chat.completions.with_raw_response.parse(
                     model=self.model,
                     messages=messages(request),  # type: ignore[arg-type]
-                    response_format=request.schema,
+                    response_format=self._form(request),
                     timeout=max(0.1, seconds),
                     **self._parameters(request),
                 )
@@ -87,6 +89,12 @@ class OpenAITextModel:
                     continue
                 raise self._connection.translated(error, self.model) from None  # its own text may repeat the key
         return self._read(raw, request)
+
+    def _form(self, request: TextRequest) -> Any:
+        """The schema the server is to obey."""
+        if not self._tight or request.tight is None:
+            return request.schema
+        return {"type": "json_schema", "json_schema": {"name": request.schema.__name__, "strict": True, "schema": request.tight()}}
 
     def _give_up(self, parameter: str) -> bool:
         """Whether to ask again without this parameter."""
@@ -125,6 +133,8 @@ class OpenAITextModel:
             raise InvalidAnswer(f"The model refuses: {self._connection.said(str(refusal))}", **known)
         try:
             raw.parse()
+            if self._tight and isinstance(content, str) and content.strip():  # the library checks against a model only, not a schema
+                request.schema.model_validate_json(content)
         except openai.LengthFinishReasonError as error:
             problem = f"The answer is cut off: it is longer than {request.max_output_tokens} tokens."
             raise InvalidAnswer(problem, problems=[problem], **known) from error

@@ -18,7 +18,7 @@ from chalicelib.ports import Article
 
 TOC_FROM_HEADINGS = 3
 FEED_ITEMS = 50
-ARTICLE_TYPES = {"Article", "BlogPosting", "NewsArticle", "TechArticle", "HowTo", "Product", "Review", "WebPage"}
+ARTICLE_TYPES = {"Article", "BlogPosting", "NewsArticle", "TechArticle", "HowTo", "Product", "Review", "WebPage", "CollectionPage"}
 RIGHT_TO_LEFT = {"ar", "fa", "he", "ur", "yi", "ps", "sd", "ug"}
 # Scripts never run on these pages; the data blocks of JSON-LD are not scripts.
 CONTENT_POLICY = "script-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'"

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +14,7 @@ from chalicelib.ai.kept import Answered, KeptAnswers
 from chalicelib.ai.plain_text import plain
 from chalicelib.ai.prompts import SYSTEM, prompt_for
 from chalicelib.ai.providers import image_model, text_model
+from chalicelib.ai.tight_forms import tight_form
 from chalicelib.core.context import Context
 from chalicelib.core.errors import AppError, InvalidAnswer
 from chalicelib.core.ids import stamp
@@ -45,7 +47,16 @@ def ask(
         form = function.form(facts) if function.form else Form(function.schema)
         prompt, prompt_id, version = prompt_for(ctx, function.name, facts, form.part)
         tokens = function.output_tokens(facts)
-        request = TextRequest(function.name, SYSTEM, prompt, form.schema, facts, max_output_tokens=tokens, timeout_seconds=_seconds(tokens))
+        request = TextRequest(
+            function.name,
+            SYSTEM,
+            prompt,
+            form.schema,
+            facts,
+            max_output_tokens=tokens,
+            timeout_seconds=_seconds(tokens),
+            tight=partial(tight_form, form.schema, facts),
+        )
         question = talk.asks(request, prompt_id, version)
         if form.part or form.kept:
             share = 30 + round(50 * form.progress)

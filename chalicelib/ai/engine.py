@@ -4,16 +4,19 @@ The objects and the charge are written in one transaction, so a call is either s
 operation's key (`op`) makes it happen once: asked again, a finished operation answers with its stored result.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.ai import archive
 from chalicelib.ai.asking import ask
+from chalicelib.ai.caps import caps_of, envelope_of
 from chalicelib.ai.conversation import Conversation
 from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Provenance, Report, Skip
 from chalicelib.ai.operations import ledger_of, present
 from chalicelib.ai.providers import embedder, provider_of
 from chalicelib.ai.spending import log_failure, usage_of
+from chalicelib.billing.caps import Cap
 from chalicelib.billing.credits import Ledger
 from chalicelib.billing.holds import Hold, HoldClosed
 from chalicelib.billing.plans import check, plan_of
@@ -65,7 +68,7 @@ def run(ctx: Context, function: AIFunction, item: str, *, op: str, options: Opti
     plan = plan_of(ctx)
     check(ctx, plan, ai_requests=1)
     rule = price_of(function.operation, plan.price_overrides, own_key=owned, premium=provider.premium)
-    hold = _reserve(ledger, function, item, key, loaded, options, rule)
+    hold = _reserve(ledger, function, item, key, loaded, options, rule, caps_of(ctx, loaded.site_id, options))
     if hold.state == "settled":
         return Done(hold.result, paid + hold.used)
     if hold.op != key:
@@ -103,7 +106,9 @@ def _asked(
     return answer, replace(provenance, call=archive.keep(ctx, talk))
 
 
-def _reserve(ledger: Ledger, function: AIFunction, item: str, key: str, loaded: Loaded, options: Options, rule: Price) -> Hold:
+def _reserve(
+    ledger: Ledger, function: AIFunction, item: str, key: str, loaded: Loaded, options: Options, rule: Price, caps: Sequence[Cap]
+) -> Hold:
     """Reserve what the work may cost. An open hold of an earlier delivery may be too small by now (the work has grown since): it ends,
     and if that try had saved parts, the work goes on under the next key."""
     needed, base = rule.charge(loaded.units), key.partition("~")[0]
@@ -115,7 +120,15 @@ def _reserve(ledger: Ledger, function: AIFunction, item: str, key: str, loaded: 
         "object_ids": [item],
     }
     for _ in range(RESERVE_TRIES):
-        hold = ledger.reserve(key, needed, fingerprint=f"{function.name}:{item}", details=details, price=rule)
+        hold = ledger.reserve(
+            key,
+            needed,
+            fingerprint=f"{function.name}:{item}",
+            details=details,
+            price=rule,
+            caps=caps,
+            within=envelope_of(options.run_id),
+        )
         if hold.state == "settled" and not hold.partial:
             return hold
         if hold.state == "held" and rule.charge(hold.units + loaded.units) <= hold.amount:

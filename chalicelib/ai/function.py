@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from chalicelib.billing.caps import Cap
 from chalicelib.core.context import Context
 from chalicelib.core.table import Write
 from chalicelib.ports import ImageRequest
@@ -85,11 +86,13 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Options:
-    """What the caller chose beyond the item: ids (a part of a sector's keywords), instructions (of a regeneration)."""
+    """What the caller chose beyond the item: ids (a part of a sector's keywords), instructions (of a regeneration). caps: of the run
+    and its day, that the work counts under."""
 
     ids: tuple[str, ...] = ()
     run_id: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    caps: tuple[Cap, ...] = ()
 
 
 class Report(Protocol):

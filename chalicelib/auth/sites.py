@@ -30,7 +30,8 @@ SECTORS_MAX = 5  # active ones of a site; Source: inventory, Sector
 
 
 class Site(Record):
-    """language and market: BCP 47 language and country of its readers; the image settings say how many pictures an article gets."""
+    """language and market: BCP 47 language and country of its readers; the image settings say how many pictures an article gets.
+    max_credits_per_month: the most that AI work on it may take in a calendar month (UTC), by hand and by runs; None for no cap."""
 
     name: str = Field(min_length=1, max_length=120)
     slug: str = Field(min_length=1, max_length=80, pattern=SLUG)
@@ -47,6 +48,7 @@ class Site(Record):
     image_style: str = Field("", max_length=300)
     in_article_images: int = Field(1, ge=0, le=6)
     ideas_per_cluster: int = Field(3, ge=1, le=10)
+    max_credits_per_month: int | None = Field(None, ge=1, le=10**9)
 
 
 _SITE_FIELDS = frozenset(Site.model_fields) - frozenset(Record.model_fields)

@@ -1,10 +1,11 @@
-"""The caps of a site: how much of what waits may still be begun today and in this run."""
+"""The caps of a site: how much of what waits may still be begun in this run, on this day and in this month."""
 
 from chalicelib.automation.config import AutomationConfig
+from chalicelib.automation.run_caps import caps
 from chalicelib.automation.run_record import Run
-from chalicelib.automation.runs import Runs
 from chalicelib.automation.stages import Stage
 from chalicelib.automation.waiting import Waiting
+from chalicelib.billing.caps import CapReached, counted
 from chalicelib.core.context import Context
 from chalicelib.system.provider_choice import price_for
 
@@ -17,24 +18,23 @@ def costs(ctx: Context, stage: Stage, items: list[Waiting]) -> list[int]:
     return [price.charge(i.units) for i in items]
 
 
-def affordable(ctx: Context, run: Run, stage: Stage, batch: list[Waiting], config: AutomationConfig) -> tuple[list[Waiting], str, bool]:
-    """As many of the batch, from the first on, as the caps allow; if none: why not, and whether it is for today only."""
-    left: list[tuple[int, str, bool]] = []
-    runs = Runs(ctx)
-    if config.max_credits_per_run is not None:
-        spent = sum(s["credits"] for s in runs.stages(run))
-        left.append((config.max_credits_per_run - spent, f"a run's cap is {config.max_credits_per_run} and {spent} are spent", False))
-    if config.max_credits_per_day is not None:
-        spent = runs.spent_today(run)
-        left.append((config.max_credits_per_day - spent, f"a day's cap is {config.max_credits_per_day} and {spent} are spent today", True))
-    prices = costs(ctx, stage, batch)
-    for credits, why, today in sorted(left):
+Affordable = tuple[list[Waiting], CapReached | None]
+
+
+def affordable(ctx: Context, run: Run, stage: Stage, batch: list[Waiting], config: AutomationConfig) -> Affordable:
+    """As many of the batch, from the first on, as all caps leave room for, with what is reserved under them at this moment; if none,
+    the cap that is in the way. What is let through counts when it is reserved, where the caps hold under any concurrency."""
+    prices, limits = costs(ctx, stage, batch), [c for c in caps(ctx, run, config) if c.limit is not None]
+    if not limits or not any(prices):
+        return batch, None
+    taken = counted(ctx.deps.table, ctx.tenant, [c.name for c in limits])
+    fits, reached = len(batch), None
+    for cap in limits:
+        assert cap.limit is not None
         total = 0
-        for at, cost in enumerate(prices):
+        for at, cost in enumerate(prices[:fits]):
             total += cost
-            if cost and total > credits:
-                if at == 0:
-                    return [], f"The next item may take {cost} credits; {why}.", today
-                batch, prices = batch[:at], prices[:at]
+            if cost and taken[cap.name] + total > cap.limit:
+                fits, reached = at, CapReached(cap.name, cap.limit, cost, taken[cap.name])
                 break
-    return batch, "", False
+    return batch[:fits], None if fits else reached

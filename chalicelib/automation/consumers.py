@@ -7,11 +7,12 @@ from typing import Any
 from chalicelib import deps as wiring
 from chalicelib.ai import registry, tasks
 from chalicelib.ai.engine import run as ai_run
-from chalicelib.ai.function import Options, Report
+from chalicelib.ai.function import Report
 from chalicelib.ai.functions.generate_images import give_up
 from chalicelib.ai.operations import release
 from chalicelib.automation import steps
 from chalicelib.automation.in_hand import in_hand
+from chalicelib.automation.run_caps import run_options
 from chalicelib.automation.run_record import operation
 from chalicelib.automation.runs import Run, Runs
 from chalicelib.automation.stages import stage
@@ -65,7 +66,7 @@ def _of_run(deps: Deps, body: dict[str, Any], delivery: Delivery, do: DoItem) ->
                 credits = do(ctx, run, item, report)
             Runs(ctx).record(run, number, item, "done", credits, made=stage(number).makes(item, {}))
     except OutOfCredits as error:
-        steps.pause(ctx, run, "credits", error.message)
+        steps.pause_for(ctx, run, error)
         deps.workflow.succeed(body["token"], {"halted": True})
         return
     except Exception as error:
@@ -102,7 +103,7 @@ def _draw(ctx: Context, run: Run, content_id: str, report: Report) -> int:
             credits += release(ctx, op, "the picture was given up")[0]
             continue
         try:
-            credits += ai_run(ctx, registry.get("generate_images"), image.id, op=op, options=Options(run_id=run.id)).credits
+            credits += ai_run(ctx, registry.get("generate_images"), image.id, op=op, options=run_options(ctx, run.id)).credits
         except (Moderated, InvalidAnswer) as error:  # of this picture alone; another may well be drawn
             give_up(ctx, image.id, error.message)
             Runs(ctx).log(run, f"A picture could not be drawn: {error.message}", stage=6, level="error", item=image.id)

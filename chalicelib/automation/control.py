@@ -6,6 +6,7 @@ from chalicelib.auth.sites import active_sectors
 from chalicelib.automation.config import config_of
 from chalicelib.automation.estimate import estimate
 from chalicelib.automation.history import EVENTS_MAX
+from chalicelib.automation.run_caps import give_back, set_aside
 from chalicelib.automation.runs import ACTIVE, Run, Runs
 from chalicelib.billing.credits import Ledger
 from chalicelib.core.context import Context
@@ -44,6 +45,7 @@ def start(ctx: Context, site_id: str, sector_id: str | None = None, *, trigger: 
     )
     runs.log(run, f"Run created ({trigger}).", estimated_credits=needed["total"])
     try:
+        set_aside(ctx, run, needed["required"])
         return launch(ctx, run)
     except AppError as error:
         runs.finish(run.id, "failed", f"The run could not be started: {error.message}")
@@ -83,6 +85,7 @@ def pause(ctx: Context, run_id: str) -> Run:
     runs = Runs(ctx)
     run = runs.change(run_id, ("created", "running"), status="paused", reason="user", paused_at=stamp(ctx.deps.clock.now()))
     runs.log(run, "Paused.")
+    give_back(ctx, run, "the run is paused")
     return run
 
 

@@ -1,16 +1,15 @@
 """What became of a run's items, and the figures of its stages.
 
 An item is recorded once (`RUN#<run>` / `<stage>#<item>` in the operations table), in the same transaction that adds to the stage's
-figures and to the day's credits, so that retries and redeliveries never count twice.
+figures, so that retries and redeliveries never count twice.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from chalicelib.automation.run_log import RunLog
-from chalicelib.automation.run_record import ACTIVE, STAGES, Run, item_key, items_partition, spent_key, stage_key
+from chalicelib.automation.run_record import ACTIVE, STAGES, Run, item_key, items_partition, stage_key
 from chalicelib.core.errors import Conflict
 from chalicelib.core.ids import parse_stamp, stamp
 from chalicelib.core.table import Item, Query, Write, put, put_new, update
@@ -101,19 +100,7 @@ class RunItems(RunLog):
 
     def _figures(self, run: Run, number: int, outcome: Outcome, credits: int) -> list[Write]:
         figures = update(stage_key(self.ctx, run, number), "ADD #o :one, credits :credits", names={"#o": outcome}, one=1, credits=credits)
-        if not credits:
-            return [figures]
-        key, ttl = spent_key(self.ctx, run.site_id, self.today(run)), int((self.ctx.deps.clock.now() + KEEP).timestamp())
-        day = update(key, "ADD credits :credits SET #t = :ttl", names={"#t": "ttl"}, credits=credits, ttl=ttl, table=self.ctx.deps.ops.name)
-        return [figures, day]
-
-    def today(self, run: Run) -> str:
-        return self.ctx.deps.clock.now().astimezone(ZoneInfo(run.time_zone)).date().isoformat()
-
-    def spent_today(self, run: Run) -> int:
-        """Credits that runs of the site have taken on this day of its time zone."""
-        item = self.ctx.deps.ops.get(spent_key(self.ctx, run.site_id, self.today(run)))
-        return int(item["credits"]) if item else 0
+        return [figures]
 
     def recorded(self, run: Run, number: int, items: Iterable[str]) -> dict[str, str]:
         """Those of the items whose outcome in this stage is recorded -> the outcome."""

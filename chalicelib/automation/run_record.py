@@ -87,11 +87,6 @@ def lock_key(ctx: Context, site_id: str) -> Key:
     return f"{ctx.tenant}#LOCK", site_id
 
 
-def spent_key(ctx: Context, site_id: str, day: str) -> Key:
-    """Where the credits of a site's runs on one day (ISO date, in the run's time zone) are counted."""
-    return f"{ctx.tenant}#SPENT#{site_id}", day
-
-
 def operation(run_id: str, number: int, item: str) -> str:
     """The key of an item's work in the ledger: the same for every try."""
     return f"run.{run_id}.{number}.{item}"

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.automation.in_hand import items_in_hand
+from chalicelib.automation.run_caps import give_back
 from chalicelib.automation.run_items import RunItems
 from chalicelib.automation.run_record import ACTIVE as ACTIVE
 from chalicelib.automation.run_record import ACTIVE_RUNS as ACTIVE_RUNS
@@ -63,9 +64,11 @@ class Runs(RunItems):
                 return run
             ended = self.repository.changed(run, status=status, reason=reason, finished_at=stamp(self.ctx.deps.clock.now()), **changes)
             try:
-                return self.repository.save(run, ended, self._unlock(run), remove(active_key(self.ctx, run), table=self.ctx.deps.ops.name))
+                saved = self.repository.save(run, ended, self._unlock(run), remove(active_key(self.ctx, run), table=self.ctx.deps.ops.name))
             except Stale:
                 continue
+            give_back(self.ctx, saved, f"the run is {status}")
+            return saved
         raise Stale()
 
     def _unlock(self, run: Run) -> Write:

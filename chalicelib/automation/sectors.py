@@ -6,10 +6,11 @@ The item of a sector is its id; of its second block `<id>.2`, which begins when 
 from chalicelib.ai import registry
 from chalicelib.ai.engine import Done
 from chalicelib.ai.engine import run as ai_run
-from chalicelib.ai.function import Options, Report
+from chalicelib.ai.function import Report
 from chalicelib.ai.functions.auto_cluster import MAX_KEYWORDS, MIN_KEYWORDS
 from chalicelib.ai.operations import results
 from chalicelib.automation.config import AutomationConfig
+from chalicelib.automation.run_caps import run_options
 from chalicelib.automation.run_items import RunItems
 from chalicelib.automation.run_record import Run, operation
 from chalicelib.automation.waiting import Waiting
@@ -40,7 +41,7 @@ def cluster_sector(ctx: Context, item: str, op: str, run_id: str, report: Report
     """Cluster one block of a sector's keywords."""
     sector, _, block = item.partition(".")
     ids = tuple(k.id for k in _block(ctx, sector, run_id, int(block or 1)))
-    return ai_run(ctx, registry.get("auto_cluster"), sector, op=op, options=Options(ids=ids, run_id=run_id), report=report)
+    return ai_run(ctx, registry.get("auto_cluster"), sector, op=op, options=run_options(ctx, run_id, ids=ids), report=report)
 
 
 def _item(sector: str, block: int) -> str:

@@ -8,10 +8,11 @@ from typing import Any, Literal
 from chalicelib.ai import registry
 from chalicelib.ai.engine import Done
 from chalicelib.ai.engine import run as ai_run
-from chalicelib.ai.function import Options, Report
+from chalicelib.ai.function import Report
 from chalicelib.ai.functions.auto_cluster import MIN_KEYWORDS
 from chalicelib.auth.sites import get_site
 from chalicelib.automation.config import AutomationConfig
+from chalicelib.automation.run_caps import run_options
 from chalicelib.automation.run_record import STAGE_NAMES, Run
 from chalicelib.automation.sectors import cluster_sector, further_blocks, sectors_to_cluster
 from chalicelib.automation.waiting import Waiting, ideas_of
@@ -96,7 +97,7 @@ def _stage(
 
 def _by_function(name: str) -> RunItem:
     def run(ctx: Context, item: str, op: str, run_id: str, report: Report) -> Done:
-        return ai_run(ctx, registry.get(name), item, op=op, options=Options(run_id=run_id), report=report)
+        return ai_run(ctx, registry.get(name), item, op=op, options=run_options(ctx, run_id), report=report)
 
     return run
 

@@ -1,17 +1,17 @@
 """What a stage Lambda does: say what is next, do one item, record a failure. Shared by the Lambdas, the queue workers and the tests."""
 
-from datetime import datetime, time, timedelta
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from chalicelib.automation.budget import affordable
 from chalicelib.automation.config import AutomationConfig, config_of
 from chalicelib.automation.history import EVENTS_PER_ITEM, EVENTS_PER_ROUND, items_that_fit
 from chalicelib.automation.in_hand import in_hand
+from chalicelib.automation.run_caps import freed_at, give_back, keep_aside
 from chalicelib.automation.run_record import Run, operation
 from chalicelib.automation.runs import Runs
 from chalicelib.automation.stages import Stage, stage
 from chalicelib.automation.waiting import Waiting
+from chalicelib.billing.caps import CapReached
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import OutOfCredits, Stale, UpstreamUnavailable
 from chalicelib.core.ids import stamp
@@ -65,9 +65,10 @@ def next_items(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, An
     runs.stage_set(run, number, items_in=taken + len(waiting))
     if not waiting:
         return _completed(ctx, here, run, config, events)
-    batch, over, today = affordable(ctx, run, here, waiting[:size], config)
-    if over:
-        pause(ctx, run, "budget", over, resumes_at=stamp(_tomorrow(ctx, run)) if today else None)
+    keep_aside(ctx, run)
+    batch, reached = affordable(ctx, run, here, waiting[:size], config)
+    if reached is not None:
+        pause_for(ctx, run, reached)
         return _go("halt", events)
     fit = items_that_fit(events, run.events_max)
     if not fit:
@@ -109,13 +110,6 @@ def _waiting(ctx: Context, here: Stage, run: Run, config: AutomationConfig, size
     return waiting
 
 
-def _tomorrow(ctx: Context, run: Run) -> datetime:
-    """The beginning of the next day in the run's time zone."""
-    zone = ZoneInfo(run.time_zone)
-    day = ctx.deps.clock.now().astimezone(zone).date() + timedelta(days=1)
-    return datetime.combine(day, time(), zone)
-
-
 def run_item(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, Any]:
     """Do one item of a stage without a queue, and record it. Raises what the work raises; the state machine retries or records it."""
     run, here, item = current(ctx, event), stage(number), event["item"]
@@ -128,7 +122,7 @@ def run_item(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, Any]
         with in_hand(ctx, run, number, item) as report:
             done = here.run(ctx, item, operation(run.id, number, item), run.id, report)
     except OutOfCredits as error:
-        pause(ctx, run, "credits", error.message)
+        pause_for(ctx, run, error)
         return {"halted": True}
     except UpstreamUnavailable as error:
         if not paused_by_outage(ctx, run, error):
@@ -136,8 +130,9 @@ def run_item(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, Any]
         return {"halted": True}
     if done.skipped is not None:
         Runs(ctx).record(run, number, item, "skipped", done.credits, done.skipped)
-    else:
-        Runs(ctx).record(run, number, item, "done", done.credits, made=here.makes(item, done.result))
+    elif Runs(ctx).record(run, number, item, "done", done.credits, made=here.makes(item, done.result)):
+        for line in done.result.get("rejected", []):  # ideas that would have competed with what the site has
+            Runs(ctx).log(run, f'Not planned: "{line["title"]}". {line["reason"]}', stage=number, similar_to=line["similar_to"]["id"])
     return {"credits": done.credits}
 
 
@@ -147,6 +142,15 @@ def paused_by_outage(ctx: Context, run: Run, error: UpstreamUnavailable) -> bool
         return False
     pause(ctx, run, "provider", error.message, resumes_at=error.extra["until"])
     return True
+
+
+def pause_for(ctx: Context, run: Run, error: OutOfCredits) -> None:
+    """Pause a run that may not or cannot pay for its next item; a cap of a day or month that is reached has it go on when that is over."""
+    if isinstance(error, CapReached):
+        until = freed_at(ctx, run, error)
+        pause(ctx, run, "budget", error.message, resumes_at=stamp(until) if until else None)
+    else:
+        pause(ctx, run, "credits", error.message)
 
 
 def pause(ctx: Context, run: Run, reason: str, detail: str, *, resumes_at: str | None = None) -> None:
@@ -162,5 +166,6 @@ def pause(ctx: Context, run: Run, reason: str, detail: str, *, resumes_at: str |
         except Stale:
             continue
         runs.log(run, f"Paused: {detail}", level="warning", reason=reason)
+        give_back(ctx, run, f"the run is paused: {reason}")
         return
     raise Stale()

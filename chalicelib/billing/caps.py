@@ -23,16 +23,18 @@ class Cap:
 
 
 class CapReached(OutOfCredits):
-    """A cap leaves fewer credits than an operation may take. Extra: `required`, `available` (under the cap), `cap` (its name)."""
+    """A cap leaves fewer credits than an operation may take. Extra: `required`, `available` (under the cap), `cap` (its name).
+
+    kind: run, day or month."""
 
     code = "cap_reached"
     default = "A cap on credits is reached."
 
     def __init__(self, name: str, limit: int, required: int, counted: int) -> None:
         kind, left = name.partition(".")[0], max(0, limit - counted)
-        text = f"The next item may take {required} credits; the cap of this {kind} is {limit} and {left} are left."
+        text = f"The next item may take {required} credits; the {kind}'s cap is {limit} and {left} are left."
         super().__init__(required, left, text)
-        self.name = name
+        self.kind = kind
         self.extra["cap"] = name
 
 

@@ -130,9 +130,13 @@ def plan_named(deps: Deps, slug: str) -> Plan | None:
 
 
 def plan_of(ctx: Context) -> Plan:
-    """The plan of the scope's account. Raises: ValidationFailed when there is none of its name."""
-    item = ctx.deps.table.get(ACCOUNT.place.key(ctx.tenant, ctx.tenant))
-    return the_plan(ctx.deps, str(item["plan"])) if item else _NO_ACCOUNT
+    """The plan of the scope's account, looked up once for each piece of work. Raises: ValidationFailed when there is none of its name."""
+    memo = ctx.memo if ctx.memo is not None else {}
+    if "plan" not in memo:
+        item = ctx.deps.table.get(ACCOUNT.place.key(ctx.tenant, ctx.tenant))
+        memo["plan"] = the_plan(ctx.deps, str(item["plan"])) if item else _NO_ACCOUNT
+    found: Plan = memo["plan"]
+    return found
 
 
 def the_plan(deps: Deps, slug: str) -> Plan:

@@ -31,6 +31,7 @@ class Config:
     openai_model: str = "gpt-6-luna"
     openai_image_model: str = "gpt-image-2"
     openai_embedding_model: str = "text-embedding-3-small"
+    openai_tight: str = "off"  # "on": the server decodes by a grammar, so it is given the tight form of each answer
     openai_models: str = ""
     openai_fallback_models: str = ""
     runware_api_key: str = ""

@@ -203,10 +203,13 @@ class Circuits:
         return self._change(of, lambda old, now: replace(old, dates=dates, unlisted=unlisted, dates_at=now))[0]
 
     def reset(self, tenant: str) -> None:
-        """Close all circuits of an account's own keys, whatever they were opened for. Raises: TableBusy."""
-        for item in self._ops.query_all(Query(f"{tenant}#CIRCUITS", consistent=True)):
-            self._ops.write(remove((item["pk"], item["sk"])))
-            self._known.pop((item["pk"], item["sk"]), None)
+        """Close all circuits of an account's own keys, whatever they were opened for. A busy table leaves them to close by themselves."""
+        try:
+            for item in self._ops.query_all(Query(f"{tenant}#CIRCUITS", consistent=True)):
+                self._ops.write(remove((item["pk"], item["sk"])))
+                self._known.pop((item["pk"], item["sk"]), None)
+        except TableBusy as busy:
+            logger().warning("circuits not reset", extra={"detail": busy.message})
 
     def _fresh(self, of: Circuit) -> State:
         return self._keep(of, _state(self._ops.get(of.key)))

@@ -107,10 +107,16 @@ class Settings(Service[IntegrationSettings]):
             raise ValidationFailed.field("base_url", "must begin with https://.")
         if integration_type == "image_generation" and not wanted.provider:
             self._of_platform(wanted)
-        Circuits(self.ctx.deps.ops, self.ctx.deps.clock).reset(self.ctx.tenant)  # what was refused before may be right now
         fields: dict[str, Any] = wanted.model_dump(exclude={"api_key"})
         if "api_key" in wanted.model_fields_set:
             fields["api_key_sealed"] = self._seal(integration_type, wanted.api_key) if wanted.api_key else None
+        saved = self._stored(there, integration_type, fields, if_match)
+        Circuits(self.ctx.deps.ops, self.ctx.deps.clock).reset(self.ctx.tenant)  # what was refused before may be right now
+        return saved
+
+    def _stored(
+        self, there: IntegrationSettings, integration_type: str, fields: dict[str, Any], if_match: int | None
+    ) -> IntegrationSettings:
         if self.repository.find(integration_type) is None:
             try:
                 return self.repository.create(self.repository.new("", integration_type, **fields))

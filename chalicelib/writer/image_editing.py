@@ -14,10 +14,11 @@ from chalicelib.core.ids import ulid
 from chalicelib.core.rewrite import gone, in_turn, parsed, rewrite
 from chalicelib.core.table import Write
 from chalicelib.writer.alternative_texts import alternative_text
-from chalicelib.writer.content import CONTENT
-from chalicelib.writer.images import BOUNDS_PX, IMAGE, Image, Images, ImageType, image_id, when_drawn
+from chalicelib.writer.content import CONTENT, Content, body_html
+from chalicelib.writer.images import BOUNDS_PX, IMAGE, Image, Images, ImageType, image_id, images_of, when_drawn
 from chalicelib.writer.picture_files import remove_replaced, stored_picture
 from chalicelib.writer.pictures import PictureFile, picture_file
+from chalicelib.writer.scoring import as_fields, check
 from chalicelib.writer.tasks import TASK
 
 MAX_POSITION = 99
@@ -177,10 +178,11 @@ _FRESH = {name: IMAGE.model.model_fields[name].get_default() for name in ("after
 
 
 def content_writes(ctx: Context, pairs: Iterable[tuple[Image | None, Image | None]]) -> list[Write]:
-    """The writes that keep the contents' counts of all and of pending images, for the transaction that changes images so; with the last
-    pending one a draft goes into review. Condition error: Stale."""
+    """The writes that keep the contents' counts of all and of pending images, and their checks, for the transaction that changes images
+    so; with the last pending one a draft goes into review. Condition error: Stale."""
     totals: dict[str, list[int]] = {}
-    for before, after in pairs:
+    changed = list(pairs)
+    for before, after in changed:
         for image, step in ((before, -1), (after, 1)):
             if image is not None and not image.deleted_at and image.content:
                 counts = totals.setdefault(image.content, [0, 0])
@@ -189,10 +191,30 @@ def content_writes(ctx: Context, pairs: Iterable[tuple[Image | None, Image | Non
     repository, writes = ctx.repository(CONTENT), []
     for content_id, (more, more_open) in totals.items():
         content = repository.find(content_id, deleted=True)
-        if content is None or (not more and not more_open):
+        if content is None:
+            continue
+        judged = _judged(ctx, content, changed)
+        if not more and not more_open and not judged:
             continue
         still = max(0, content.images_open + more_open)
         values = {"images_total": max(0, content.images_total + more), "images_open": still}
         moved = when_drawn(content, still) if more_open < 0 else {}
-        writes += repository.changing(content, repository.changed(content, **values, **moved))
+        writes += repository.changing(content, repository.changed(content, **values, **moved, **judged))
     return writes
+
+
+def _judged(ctx: Context, content: Content, changed: list[tuple[Image | None, Image | None]]) -> dict[str, Any]:
+    """The content's check anew when its images have other texts or others are there; nothing when that is as before."""
+
+    def live(image: Image | None) -> bool:
+        return image is not None and not image.deleted_at and image.content == content.id
+
+    seen = [[(i.id, i.alt) for i in side if i is not None and live(i)] for side in zip(*changed, strict=True)]
+    if seen[0] == seen[1] or not content.revision or content.deleted_at:
+        return {}
+    images = {i.id: i for i in images_of(ctx, content.id)}
+    for before, after in changed:
+        images = {known: image for known, image in images.items() if known not in {i.id for i in (before, after) if i}}
+        if after is not None and live(after):
+            images[after.id] = after
+    return as_fields(check(ctx, content, body_html(ctx, content), images.values()))

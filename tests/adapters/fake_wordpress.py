@@ -28,6 +28,7 @@ class FakeWordPress:
         self.user, self.password = "admin", "abcd efgh ijkl"
         self.users: list[dict[str, Any]] = [{"id": 1, "name": "Admin"}]
         self.plugin, self.shop = True, False
+        self.reporting: tuple[str, str] | None = None
         self.application_passwords = True
         self.before: Callable[[Asked], Reply | None] = lambda asked: None
         self.after: Callable[[Asked, Reply], Reply] = lambda asked, reply: reply
@@ -44,7 +45,14 @@ class FakeWordPress:
         route = asked.query.get("rest_route", "")
         if route == "/":
             logins = {"application-passwords": {}} if self.application_passwords else []
-            return json_reply({"name": "Caf&eacute;", "url": self.url, "namespaces": ["wp/v2"], "authentication": logins})
+            return json_reply(
+                {
+                    "name": "Caf&eacute;",
+                    "url": self.url,
+                    "namespaces": ["wp/v2", *(["igny8/v1"] if self.plugin else [])],
+                    "authentication": logins,
+                }
+            )
         token = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         if asked.headers.get("authorization") != f"Basic {token}":
             return _error(401, "rest_not_logged_in", "You are not currently logged in.")
@@ -58,6 +66,11 @@ class FakeWordPress:
             source = asked.query["source_id"]
             mine = [p for p in self.posts.values() if p["meta"].get("publisher_source_id") == source]
             return json_reply([{"id": p["id"], "source_id": source, "status": p["status"]} for p in mine])
+        if route == "/igny8/v1/site" and self.plugin:
+            return json_reply({"plugin": "1.0.0", "seo_plugin": "", "reporting": self.reporting is not None})
+        if route == "/igny8/v1/reporting" and self.plugin:
+            self.reporting = (asked.json()["url"], asked.json()["secret"])
+            return json_reply({"reporting": True})
         if route == "/wp/v2/users":
             return json_reply([u for u in self.users if asked.query["search"].casefold() in u["name"].casefold()])
         if found := re.fullmatch(r"/wp/v2/(posts|pages|product|media|categories|tags)(?:/(\d+))?", route):
@@ -75,6 +88,8 @@ class FakeWordPress:
             return json_reply(one) if one else _error(404, "rest_term_invalid", "Term does not exist.")
         if slug := asked.query.get("slug"):
             mine = [t for t in mine if t["slug"] == slug]
+        if include := asked.query.get("include"):
+            mine = [t for t in mine if str(t["id"]) in include.split(",")]
         if search := asked.query.get("search"):
             mine = [t for t in mine if search.casefold() in html.unescape(t["name"]).casefold()]
         return json_reply(mine)
@@ -128,6 +143,8 @@ class FakeWordPress:
             return json_reply(post) if post else _error(404, "rest_post_invalid_id", "Invalid post ID.")
         found = [p for p in self.posts.values() if p["kind"] == kind]
         found = [p for p in found if p["status"] in asked.query.get("status", "publish").split(",")]
+        if include := asked.query.get("include"):
+            found = [p for p in found if str(p["id"]) in include.split(",")]
         if search := asked.query.get("search"):
             found = [p for p in found if search in p["content"]["raw"]]
         if slug := asked.query.get("slug"):
@@ -148,6 +165,7 @@ class FakeWordPress:
         elif number not in self.posts:
             return _error(404, "rest_post_invalid_id", "Invalid post ID.")
         post = self.posts[number]
+        post |= {"type": kind.removesuffix("s"), "modified_gmt": f"2026-01-01T00:{self._new() % 60:02d}:00"}
         for name in ("title", "content", "excerpt"):
             if name in sent:
                 raw = sent[name] if "unfiltered_html" in self.rights else re.sub(r"<iframe.*?</iframe>", "", sent[name])

@@ -1,10 +1,8 @@
 """The offline embedders keep the port's promise and cluster labelled keywords at least as well as measured."""
 
-import csv
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,36 +13,10 @@ from chalicelib.adapters.offline_embedder import MiniLMEmbedder, TfidfEmbedder, 
 from chalicelib.ai.clustering import group
 from chalicelib.core.errors import UpstreamRejected
 from chalicelib.ports import Embedder
+from infra.bench_clustering import adjusted_rand_index, grouped, labelled
 
-LABELLED = Path(__file__).parent.parent / "data" / "keywords_labelled.csv"
 needs_minilm = pytest.mark.skipif(not MiniLMEmbedder.installed(), reason="the offline extra is not installed")
 EMBEDDERS = [pytest.param(MiniLMEmbedder, marks=needs_minilm), TfidfEmbedder]
-
-
-def labelled() -> tuple[list[str], list[str]]:
-    """Keywords and their topics: 131 of one niche, in 12 topics."""
-    with LABELLED.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [row["keyword"] for row in rows], [f"{row['niche']} {row['cluster']}" for row in rows]
-
-
-def adjusted_rand_index(one: Sequence[object], two: Sequence[object]) -> float:
-    """1 for the same partition, about 0 for a random one. Source: Hubert and Arabie, Comparing partitions, 1985."""
-
-    def pairs(counts: Counter[object]) -> float:
-        return sum(count * (count - 1) / 2 for count in counts.values())
-
-    both, first, second = pairs(Counter(zip(one, two, strict=True))), pairs(Counter(one)), pairs(Counter(two))
-    expected = first * second / (len(one) * (len(one) - 1) / 2)
-    return (both - expected) / ((first + second) / 2 - expected)
-
-
-def clustered(embedder: Embedder, keywords: list[str]) -> list[int]:
-    found = [0] * len(keywords)
-    for number, members in enumerate(group(keywords, embedder.embed(keywords), embedder.threshold).new):
-        for at in members:
-            found[at] = number
-    return found
 
 
 def test_the_index_itself() -> None:
@@ -55,12 +27,49 @@ def test_the_index_itself() -> None:
 @needs_minilm
 def test_minilm_clusters_labelled_keywords() -> None:
     keywords, topics = labelled()
-    assert adjusted_rand_index(topics, clustered(MiniLMEmbedder(), keywords)) >= 0.62
+    assert adjusted_rand_index(topics, grouped(MiniLMEmbedder(), keywords)) >= 0.62
 
 
 def test_tfidf_clusters_labelled_keywords() -> None:
     keywords, topics = labelled()
-    assert adjusted_rand_index(topics, clustered(TfidfEmbedder(), keywords)) >= 0.47
+    assert adjusted_rand_index(topics, grouped(TfidfEmbedder(), keywords)) >= 0.47
+
+
+@needs_minilm
+def test_clusters_are_as_good_on_any_part_of_the_keywords() -> None:
+    """A threshold that fits one list only would fall apart on parts of it."""
+    keywords, topics = labelled()
+    vectors, random = MiniLMEmbedder().embed(keywords), np.random.default_rng(0)
+    found = []
+    for _ in range(12):
+        part = sorted(random.choice(len(keywords), len(keywords) * 2 // 3, replace=False).tolist())
+        groups = group([keywords[at] for at in part], vectors[part], MiniLMEmbedder.threshold).new
+        number = {at: n for n, members in enumerate(groups) for at in members}
+        found.append(adjusted_rand_index([topics[at] for at in part], [number[n] for n in range(len(part))]))
+    assert np.mean(found) >= 0.6 and min(found) >= 0.5
+
+
+@needs_minilm
+@pytest.mark.parametrize("seed", [0, 1])
+def test_keywords_of_a_second_import_join_the_clusters_of_the_first(seed: int) -> None:
+    keywords, topics = labelled()
+    embedder, order = MiniLMEmbedder(), np.random.default_rng(seed).permutation(len(keywords)).tolist()
+    first, second = order[:88], order[88:]
+    vectors = embedder.embed(keywords)
+    groups = group([keywords[at] for at in first], vectors[first], embedder.threshold).new
+    home = {f"c{n}": [first[at] for at in members] for n, members in enumerate(groups)}
+    later = group([keywords[at] for at in second], vectors[second], embedder.threshold, [(n, vectors[m]) for n, m in home.items()])
+    right = sum(
+        topics[second[at]] == Counter(topics[member] for member in home[name]).most_common(1)[0][0]
+        for name, members in later.joined.items()
+        for at in members
+    )
+    joined = sum(len(members) for members in later.joined.values())
+    assert joined >= 0.8 * len(second) and right >= 0.7 * joined
+    cluster_of = {at: name for name, members in home.items() for at in members}
+    cluster_of |= {second[at]: name for name, members in later.joined.items() for at in members}
+    cluster_of |= {second[at]: f"new {n}" for n, members in enumerate(later.new) for at in members}
+    assert adjusted_rand_index(topics, [cluster_of[at] for at in range(len(keywords))]) >= 0.55
 
 
 @pytest.mark.parametrize("make", EMBEDDERS)

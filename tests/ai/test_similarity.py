@@ -1,8 +1,6 @@
 """Which articles compete, measured on pairs of searches that a person has judged, for each way of comparing them."""
 
-import csv
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,47 +8,29 @@ import pytest
 
 from chalicelib.adapters.offline_embedder import MiniLMEmbedder, TfidfEmbedder
 from chalicelib.adapters.openai_embeddings import OpenAIEmbedder
-from chalicelib.ai.meaning import Meaning, pack, unpacked
+from chalicelib.ai.meaning import pack, unpacked
 from chalicelib.ai.similarity import Search, SiteSubjects
-from chalicelib.ai.similarity_scale import DIFFERENT, SAME, quality, same_from
+from chalicelib.ai.similarity_scale import DIFFERENT, SAME, same_from
 from chalicelib.planner.search_terms import contradict, terms
 from chalicelib.planner.subjects import Subject
 from chalicelib.ports import SentenceEmbedder
+from infra.bench_clustering import competing, search_pairs
 
-PAIRS = Path(__file__).parents[1] / "data" / "search_pairs.csv"
 needs_minilm = pytest.mark.skipif(not MiniLMEmbedder.installed(), reason="the offline extra is not installed")
 Sentences = Callable[[Sequence[str]], Any]
 
 
-def pairs() -> list[dict[str, str]]:
-    """79 pairs of a planned and an existing article, of which every third has no keyword, as imported posts have none."""
-    with PAIRS.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def measured(name: str, sentences: Sentences | None) -> tuple[float, float, float | None]:
-    """Precision and recall of the guard on the pairs, and the cosine it was decided by; printed."""
-    same = same_from(name, sentences) if sentences else None
-    meaning = Meaning(name, same, sentences) if sentences and same is not None else None
-    found = []
-    for row in pairs():
-        known = Subject("content", "x-1", row["other_title"], row["other_keyword"])
-        if meaning:
-            known = Subject(known.type, known.id, known.title, known.keyword, name, pack(meaning.vectors([known.search])[0]))
-        site = SiteSubjects([known], "en", lambda: meaning)
-        found.append(site.rivals([Search(row["keyword"], row["title"])])[0] is not None)
-    precision, recall, _ = quality(np.array(found), np.array([row["intent"] == "same" for row in pairs()]))
-    print(
-        f"{name}: precision {precision:.2f}, recall {recall:.2f}, same from {same if same is None else round(same, 3)}, {len(found)} pairs"
-    )
+    precision, recall, same = competing(name, sentences)
+    print(f"{name}: precision {precision:.2f}, recall {recall:.2f}, same from {same and round(same, 3)}")
     return precision, recall, same
 
 
 def test_the_pairs_are_enough_and_none_is_of_the_scale() -> None:
-    labels = [row["intent"] for row in pairs()]
+    labels = [row["intent"] for row in search_pairs()]
     assert len(labels) >= 40 and min(labels.count("same"), labels.count("different")) >= 30
     scale = {text for pair in (*SAME, *DIFFERENT) for text in pair}
-    assert not scale & {text.lower() for row in pairs() for text in row.values()}
+    assert not scale & {text.lower() for row in search_pairs() for text in row.values()}
 
 
 @needs_minilm

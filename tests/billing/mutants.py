@@ -19,7 +19,7 @@ from typing import Any
 from chalicelib.core.table import Table, Write
 from tests.billing.account_jobs import PRODUCT, Code
 from tests.billing.histories import run_histories
-from tests.billing.interleaving import FAULTS
+from tests.billing.interleaving import FAULTS, Fault
 from tests.billing.memory_dynamodb import MemoryDynamoDB
 from tests.billing.orders import JOBS, PAIRS, orders, outcomes_with_a_fault
 
@@ -75,7 +75,7 @@ SETTLES = "self.table.transact([put(hold_key(self.tenant, old.op), item, "
 AGAIN = "self.table.transact([put(key, to_item(self.tenant, new, at), "
 MUTANTS = (
     # conditions of writes
-    Mutant("opening: only once", "entries", 'return put_new(self.balance_key', 'return anyway(put_new)(self.balance_key'),
+    Mutant("opening: only once", "entries", "return put_new(self.balance_key", "return anyway(put_new)(self.balance_key"),
     Mutant("reserve: enough available", "entries", "need=amount, on_fail=refused", "on_fail=refused"),
     Mutant("entry that takes: enough available", "entries", "need=-change, **last", "**last"),
     Mutant("entry: its number is taken once", "entries", "entry = put_new(TRANSACTION", "entry = anyway(put_new)(TRANSACTION"),
@@ -107,15 +107,24 @@ MUTANTS = (
     Mutant("settle: the caller's objects", "credits", "[*writes, *after,", "[*after,"),
     Mutant("void: returns the credits", "credits", "[*self._entries.returning(hold.reserved), *counting(", "[*counting("),
     Mutant("void: takes them off the caps", "credits", ", *counting(self.tenant, hold.caps, -hold.counted)])", "])"),
-    Mutant("envelope: a reservation changes its version", "credits", "room = room - :amount, version = version + :one", "room = room - :amount"),
-    Mutant("grant: its mark", "grants", '[put_new(mark, {"kind": kind, "asked": asked, "seq": seq}, on_fail=moved), *entering]', "entering"),
+    Mutant(
+        "envelope: a reservation changes its version", "credits", "room = room - :amount, version = version + :one", "room = room - :amount"
+    ),
+    Mutant(
+        "grant: its mark", "grants", '[put_new(mark, {"kind": kind, "asked": asked, "seq": seq}, on_fail=moved), *entering]', "entering"
+    ),
     Mutant("part: it is noted", "credits", "parts={**there.parts, part: units}, ", ""),
     # what is looked at before writing
     Mutant("grant: its mark is looked at", "grants", "if given := items.get(mark):", "if given := None:"),
     Mutant("grant: the same key for something else", "grants", 'if (given["kind"], given["asked"]) != (kind, asked):', "if False:"),
     Mutant("reserve: for another request", "credits", "if there.fingerprint != wanted.fingerprint:", "if False:"),
     Mutant("reserve: a settled operation is done", "credits", 'if there.state == "settled" or (there', "if (there"),
-    Mutant("reserve: an open hold is not taken twice", "credits", 'if there.state == "held":\n                reserving', "if False:\n                reserving"),
+    Mutant(
+        "reserve: an open hold is not taken twice",
+        "credits",
+        'if there.state == "held":\n                reserving',
+        "if False:\n                reserving",
+    ),
     Mutant("commit: a settled operation is done", "credits", 'if hold.state == "settled":', "if False:"),
     Mutant("void: only an open hold", "credits", 'if hold.state != "held" or (expired_only', "if (expired_only"),
     Mutant("sweep: only what has run out", "credits", "hold.expires > int(self.clock.now().timestamp())", "False"),
@@ -123,7 +132,12 @@ MUTANTS = (
     Mutant("part: once", "credits", "if part in there.parts:", "if False:"),
     Mutant("part: only of an open hold", "credits", 'if there.state != "held":', "if False:"),
     Mutant("part: gives the hold more time", "credits", "expires=self._alive_until(there))", "expires=there.expires)"),
-    Mutant("late charge: nothing is released twice", "holds", 'if self.state != "held":\n            return 0', 'if self.state == "settled":\n            return 0'),
+    Mutant(
+        "late charge: nothing is released twice",
+        "holds",
+        'if self.state != "held":\n            return 0',
+        'if self.state == "settled":\n            return 0',
+    ),
     Mutant("a turn that was lost is taken again", "turns", "except Moved:\n            pass", "except Moved:\n            raise"),
     # how it is written
     Mutant("one transaction: all of it", table=OneByOne),
@@ -159,7 +173,7 @@ def _executed(mutant: Mutant) -> Iterator[dict[str, ModuleType]]:
             made[name] = sys.modules[full] = importlib.util.module_from_spec(spec)
             made[name].__dict__["anyway"] = anyway
             text = source(mutant) if name == mutant.module else Path(spec.origin).read_text(encoding="utf-8")
-            exec(compile(text, f"{spec.origin} ({mutant.name})", "exec"), made[name].__dict__)  # noqa: S102 - our own source
+            exec(compile(text, f"{spec.origin} ({mutant.name})", "exec"), made[name].__dict__)
         yield made
     finally:
         for full, module in before.items():
@@ -170,11 +184,11 @@ def _executed(mutant: Mutant) -> Iterator[dict[str, ModuleType]]:
 
 
 # -- what a mutant has to get past
-Property = tuple[str, Callable[[Code], Iterator[Any]]]
+Search = Callable[..., Iterator[Any]]
 
 
-def _fault(job: str, fault: Any) -> Callable[[Code], Iterator[Any]]:
-    def search(code: Code) -> Iterator[Any]:
+def _fault(job: str, fault: Fault) -> Search:
+    def search(code: Code = PRODUCT) -> Iterator[Any]:
         first = None
         for outcome in outcomes_with_a_fault(MemoryDynamoDB(), job, fault, code):
             first = first or outcome
@@ -184,13 +198,13 @@ def _fault(job: str, fault: Any) -> Callable[[Code], Iterator[Any]]:
     return search
 
 
-def _order(pair: str) -> Callable[[Code], Iterator[Any]]:
-    return lambda code: orders(MemoryDynamoDB(), pair, code)
+def _order(pair: str) -> Search:
+    return lambda code=PRODUCT: orders(MemoryDynamoDB(), pair, code)
 
 
-def properties() -> list[Property]:
+def properties() -> list[tuple[str, Search]]:
     """Every order of two workers, then every fault at every call."""
-    found: list[Property] = [(f"orders: {pair}", _order(pair)) for pair in PAIRS]
+    found: list[tuple[str, Search]] = [(f"orders: {pair}", _order(pair)) for pair in PAIRS]
     return found + [(f"faults: {job}, {fault}", _fault(job, fault)) for job in JOBS for fault in FAULTS]
 
 

@@ -4,6 +4,7 @@
 """
 
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,11 +32,13 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def wordpress(worker_id: str) -> Iterator[WordPressSite]:
-    site = WordPressSite(ROOT / "build" / "wordpress" / f"tests-{worker_id}", free_port())
+    # a folder of this process's own: two runs at once do not stop each other's site; the downloads beside it are shared
+    site = WordPressSite(ROOT / "build" / "wordpress" / f"tests-{worker_id}-{os.getpid()}", free_port())
     try:
         yield site.start()
     finally:
         site.stop()
+        shutil.rmtree(site.dir, ignore_errors=True)
 
 
 @pytest.fixture

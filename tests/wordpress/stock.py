@@ -7,7 +7,7 @@ from chalicelib.planner.clusters import CLUSTER
 from chalicelib.writer.content import CONTENT, body_write
 from chalicelib.writer.html import word_count
 from chalicelib.writer.images import IMAGE, Image, image_id
-from tests.wordpress.pictures import jpeg
+from tests.wordpress.pictures import jpeg, photo
 
 
 def stocked(ctx: Context, place: Any, number: int, *, in_article: int = 1, size_px: tuple[int, int] = (64, 48)) -> list[str]:
@@ -37,7 +37,7 @@ def stocked(ctx: Context, place: Any, number: int, *, in_article: int = 1, size_
         writes = [body_write(ctx, content.id, 1, html, created_at=content.created_at)]
         drawn: list[Image] = []
         for kind, position in [("featured", 0), *(("in_article", i) for i in range(in_article))]:
-            picture = jpeg(f"{place.site_id}{n}{kind}{position}", *size_px)
+            picture = (jpeg if size_px[0] < 500 else photo)(f"{place.site_id}{n}{kind}{position}", *size_px)
             own = image_id(content.id, kind, position)
             path = f"{ctx.tenant}/images/{own}/{kind}-{position}.jpg"
             ctx.deps.files.put(path, picture, "image/jpeg")

@@ -59,6 +59,30 @@ XSS = [
     "<a href=\"x\" title='<h1 onclick=alert(1)>'>x</a>",
     "<plaintext><script>alert(1)</script>",
     "<p id=location name=cookie class=admin>x</p>",
+    "<a href='javas&Tab;cript:alert(1)'>x</a>",
+    "<a href='java&NewLine;script&colon;alert(1)'>x</a>",
+    "<a href='\x00javascript:alert(1)'>x</a>",
+    '<a href="&#x6A&#x61&#x76&#x61script:alert(1)">x</a>',
+    "<svg><animate onbegin=alert(1) attributeName=x dur=1s>",
+    "<svg><a xlink:href='javascript:alert(1)'><text>x</text></a></svg>",
+    "<svg><foreignObject><iframe srcdoc='&lt;script&gt;alert(1)&lt;/script&gt;'></iframe></foreignObject></svg>",
+    "<math><maction actiontype='statusline#' xlink:href='javascript:alert(1)'>x</maction></math>",
+    "<img srcset='x 1x' onerror='alert(1)' src='javascript:alert(1)'>",
+    "<input autofocus onfocus=alert(1)>",
+    "<marquee onstart=alert(1)>x</marquee>",
+    "<frameset onload=alert(1)><frame src=javascript:alert(1)></frameset>",
+    "<p style='x:expression(alert(1))'>x</p><style>@import 'javascript:alert(1)';</style>",
+    "<form id=test></form><button form=test formaction=javascript:alert(1)>x</button>",
+    "<svg></p><style><a id='</style><img src=1 onerror=alert(1)>'>",
+    "<math><mtext><option><FAKEFAKE><option></option><mglyph><svg><mtext><textarea><a title='</textarea><img src=x onerror=alert(1)>'>",
+    "<noscript><style></noscript><img src=x onerror=alert(1)>",
+    "<a href='data:image/svg+xml;base64,PHN2ZyBvbmxvYWQ9YWxlcnQoMSk+'>x</a>",
+    "<img src='data:image/svg+xml;utf8,<svg onload=alert(1)>'>",
+    "<![CDATA[<script>alert(1)</script>]]>",
+    "<?xml-stylesheet href='javascript:alert(1)'?><p>x</p>",
+    "<!doctype html><html onmouseover=alert(1)><p>x",
+    "<p contenteditable onfocus=alert(1) tabindex=1 autofocus>x</p>",
+    "<div data-bind='x' onpointerrawupdate=alert(1)>x</div>",
 ]
 ALLOWED_TEXT = (
     "h2 h3 h4 p ul ol li dl dt dd blockquote pre hr figure figcaption img table caption thead tbody tfoot tr th td strong em b i a code br "
@@ -96,6 +120,21 @@ def test_active_content_is_removed(payload: str) -> None:
         for clean in (clean_html(wrapped), normalize_content(wrapped)):
             assert dangers(clean) == []
             assert clean_html(clean) == clean
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(XSS), min_size=1, max_size=3),
+    st.integers(0, 200),
+    st.text("<>\"'`/=&; \t\n", max_size=4),
+    st.sampled_from(["h1", "td", "a", "pre"]),
+)
+def test_payloads_cut_apart_and_mixed_stay_harmless(payloads: list[str], at: int, between: str, around: str) -> None:
+    whole = "".join(payloads)
+    soup = f"<{around}>{whole[:at]}{between}{whole[at:]}</{around}>{whole[::-1][:at]}"
+    for clean in (clean_html(soup), normalize_content(soup)):
+        assert dangers(clean) == []
+        assert clean_html(clean) == clean
 
 
 SOUP = st.lists(

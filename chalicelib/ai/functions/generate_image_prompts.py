@@ -11,6 +11,7 @@ from chalicelib.writer.alternative_texts import alternative_text
 from chalicelib.writer.content import CONTENT, body_html
 from chalicelib.writer.html import outline
 from chalicelib.writer.images import IMAGE, Image, image_id, images_of
+from chalicelib.writer.scoring import as_fields, check
 
 DEFAULT_STYLE = "editorial photograph, natural light, no text, no logos"
 
@@ -21,7 +22,8 @@ def load(ctx: Context, content_id: str, options: Options, embed: Embed) -> Loade
     if content.prompts_done:
         raise Skip("This content has its image prompts already.")
     site = get_site(ctx, content.site_id)
-    headings = [h.text for h in outline(body_html(ctx, content)) if h.level == 2]
+    html = body_html(ctx, content)
+    headings = [h.text for h in outline(html) if h.level == 2]
     facts = {
         "title": content.title,
         "primary_keyword": content.primary_keyword or content.title,
@@ -30,8 +32,8 @@ def load(ctx: Context, content_id: str, options: Options, embed: Embed) -> Loade
         "style": site.image_style or DEFAULT_STYLE,
         "language": content.language,
     }
-    present = {i.id: i.alt for i in images_of(ctx, content_id)}
-    return Loaded(facts, {"content": content, "present": present}, 1, content.site_id)
+    state = {"content": content, "html": html, "present": images_of(ctx, content_id)}
+    return Loaded(facts, state, 1, content.site_id)
 
 
 def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
@@ -41,10 +43,10 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
     headings = as_given([one.after_heading for one in answer.in_article], loaded.facts["headings"])
     wanted += [("in_article", n, one, heading) for n, (one, heading) in enumerate(zip(answer.in_article, headings, strict=True))]
     made: list[Image] = []
-    alts = [alt for alt in present.values() if alt]
+    taken, alts = {i.id for i in present}, [i.alt for i in present]
     for image_type, position, one, heading in wanted:
         new_id = image_id(content.id, image_type, position)
-        if new_id not in present:  # an image of the editor's own stays
+        if new_id not in taken:  # an image of the editor's own stays
             alts.append(alternative_text(one.alt, alts))
             made.append(
                 images.new(
@@ -60,9 +62,9 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
                     prompt_provenance=provenance.as_json(),
                 )
             )
-    changed = contents.changed(
-        content, prompts_done=True, images_total=content.images_total + len(made), images_open=content.images_open + len(made)
-    )
+    counts = {"images_total": content.images_total + len(made), "images_open": content.images_open + len(made)}
+    judged = as_fields(check(ctx, content, loaded.state["html"], [*present, *made]))
+    changed = contents.changed(content, prompts_done=True, **counts, **judged)
     writes = [w for image in made for w in images.creating(image, counted=False)]
     writes += [*images.counting((None, image) for image in made), *contents.changing(content, changed), *use(ctx, ai_requests=1)]
     return Outcome(writes, 1, {"images": [i.id for i in made]})

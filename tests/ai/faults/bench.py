@@ -238,7 +238,7 @@ class Bench:
         assert took >= 1 and done.skipped is None
         self.charged_once(work, item, credits)
         assert self.wire.calls() == took
-        return f"{took} calls, {credits} -> {self.credits}, {work.done}"
+        return f"{took} request{'s' if took > 1 else ''}, {credits} -> {self.credits}, {work.done}"
 
     def charged_once(self, work: Work, item: str, credits: int) -> None:
         """Since there were so many credits, the work was saved and charged, once, whatever is delivered again."""

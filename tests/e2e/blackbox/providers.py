@@ -27,6 +27,13 @@ def test_providers_are_tried(owner: Api) -> None:
     assert owner.post(f"{path}/image_generation/test_connection/").data["ok"] is True
 
 
+def test_who_does_which_work(owner: Api, editor: Api) -> None:
+    rows = {row["function"]: row for row in owner.get("system/settings/providers/").data}
+    assert set(rows) >= {"generate_content", "generate_images", "embeddings"}
+    assert all(row["state"] == "closed" and row["warnings"] == [] and not row["own_key"] for row in rows.values())
+    editor.get("system/settings/providers/", status=403)
+
+
 def test_a_test_image_is_drawn_and_charged(owner: Api) -> None:
     before = owner.get("billing/balance/").data["balance"]
     drawn = owner.post("system/settings/integrations/image_generation/generate_image/", {"prompt": "A cup"}).data
