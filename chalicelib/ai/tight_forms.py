@@ -19,14 +19,14 @@ LONGEST_COUNTED = 1_800  # characters; grammars unroll what they count
 VALUES_NAMED = 200
 # The most that the prompts ask for: sentences of a text, entries of a list.
 SENTENCES = {"excerpt": 2, "meta_description": 2, "description": 2, "answer": 4, "summary": 2, "brief": 5, "cta": 1, "alt": 1, "prompt": 4}
-ENTRIES = {"tags": 8, "categories": 2, "faq": 6, "points": 4, "outline": 10}
+ENTRIES = {"tags": 5, "categories": 2, "faq": 6, "points": 4, "outline": 10}
 
 # Text inside a JSON string, as grammars made of patterns see it: no quotation mark, no backslash, no line break.
 _END = "[.!?\u2026\u3002\uff01\uff1f\u061f\u0964]"
 _INSIDE = r'([^"\\\n<>.!?\u2026\u3002\uff01\uff1f\u061f\u0964]|[0-9][.][0-9])'
 _PLAIN = r'[^"\\\n<>]'
 SENTENCE_CHARACTERS = 220
-PARAGRAPH_SENTENCES = 5
+PARAGRAPH_SENTENCES, FAQ_ENTRIES = 5, 5
 
 
 def tight_form(schema: type[BaseModel], facts: Mapping[str, Any]) -> Node:
@@ -94,14 +94,16 @@ def _blocks(sentences: int = PARAGRAPH_SENTENCES) -> str:
 def _body(words: int) -> str:
     """An introduction, sections and an FAQ. words: asked for; short articles have room for few and short ones."""
 
-    def room(words_each: int, least: int, most: int) -> int:
-        return max(least, min(most, words // words_each))
-
-    sentences = room(60, 2, PARAGRAPH_SENTENCES)
+    sentences = _room(words, 60, 2, PARAGRAPH_SENTENCES)
     paragraph = f"<p>{_sentences(sentences)}</p>"
-    section = f"<h2>{_PLAIN}{{5,90}}</h2>({_blocks(sentences)}){{1,{room(100, 1, 6)}}}"
-    faq = f"<h2>{_PLAIN}{{3,60}}</h2>(<h3>{_PLAIN}{{8,140}}[?\uff1f\u061f]</h3>{paragraph}){{1,{room(100, 1, 5)}}}"
-    return f"^({paragraph}){{1,{room(150, 1, 2)}}}({section}){{1,{room(90, 1, 16)}}}{faq}$"
+    section = f"<h2>{_PLAIN}{{5,90}}</h2>({_blocks(sentences)}){{1,{_room(words, 100, 1, 6)}}}"
+    faq = f"<h2>{_PLAIN}{{3,60}}</h2>(<h3>{_PLAIN}{{8,140}}[?\uff1f\u061f]</h3>{paragraph}){{1,{_room(words, 100, 1, FAQ_ENTRIES)}}}"
+    return f"^({paragraph}){{1,{_room(words, 150, 1, 2)}}}({section}){{1,{_room(words, 90, 1, 16)}}}{faq}$"
+
+
+def _room(words: int, words_each: int, least: int, most: int) -> int:
+    """How many pieces of so many words a text of `words` has room for."""
+    return max(least, min(most, words // words_each))
 
 
 def _one_of(values: Sequence[str]) -> Change:
@@ -112,7 +114,7 @@ def _one_of(values: Sequence[str]) -> Change:
 def _some_of(values: Sequence[str], least: int = 0) -> Change:
     named = list(dict.fromkeys(values))
     if not named:
-        return lambda node: {**node, "minItems": 0, "maxItems": 0}
+        return lambda node: {"const": []}
     return lambda node: {**node, "items": _one_of(named)(node["items"]), "minItems": least, "maxItems": len(named)}
 
 
@@ -163,7 +165,8 @@ def _fields(facts: Mapping[str, Any]) -> dict[str, Change]:
 
 
 def _article(facts: Mapping[str, Any]) -> dict[str, Change]:
-    return {**_fields(facts), "html": _with(pattern=_body(int(facts["word_count"])))}
+    words = int(facts["word_count"])
+    return {**_fields(facts), "faq": _with(maxItems=_room(words, 100, 1, FAQ_ENTRIES)), "html": _with(pattern=_body(words))}
 
 
 def _section(facts: Mapping[str, Any]) -> dict[str, Change]:

@@ -133,15 +133,16 @@ class Account:
     def check(self, *, at_rest: bool = False) -> "Standing":
         """The ledger adds up, what was saved is what is charged, and the cap holds."""
         items = self.items("B")
-        assert audit(items, at_rest=at_rest) == []
+        assert not (found := audit(items, at_rest=at_rest)), found[0]
         by_sort = {i["sk"]: i for i in items}
         ops = {i["op"]: i for i in items if i["sk"].startswith("H#")}
         wanted = {op for op, h in ops.items() if op != "run" and h["state"] == "settled"}
         wanted |= {f"run-{part}" for part in ops.get("run", {}).get("parts", {})}
         saved = {i["sk"]: i for i in self.items("X")}
-        assert saved.keys() == wanted
-        for op, made in saved.items():
-            assert op not in ops or (ops[op]["used"], ops[op]["fingerprint"]) == (made["used"], made["request"])
+        assert saved.keys() == wanted, f"saved {sorted(saved)}, settled {sorted(wanted)}"
+        for op in saved.keys() & ops.keys():
+            made, hold = saved[op], ops[op]
+            assert (made["used"], made["request"]) == (hold["used"], hold["fingerprint"]), f"{op}: saved {made}, charged {hold['used']}"
         run, now = ops.get("run", {"state": "none"}), int(self.clock.now().timestamp())
         assert run["state"] != "settled" or run["used"] == sum(run["parts"].values()), "what was saved in parts is charged"
         assert all(h["expires"] <= now for h in ops.values() if h["reason"] == "expired"), "a hold ended whose time was not over"

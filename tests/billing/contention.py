@@ -86,11 +86,11 @@ class Figures:
     calls: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
-        tries, met = self.calls["transact_write_items"], self.calls["conflicts"]
+        tries, met, gone = (self.calls[name] for name in ("transact_write_items", "conflicts", "TransactionCanceledException"))
         return (
-            f"{self.operations:,} operations at once: {self.seconds:.0f} s of the table's time, {self.operations / self.seconds:.0f} a second;"
-            f" {tries:,} transactions tried, {met:,} met another, {self.calls['TransactionCanceledException']:,} found their condition gone;"
-            f" the longest step took {self.longest:.0f} s; {self.refused} refused"
+            f"{self.operations:,} operations at once: {self.seconds:.0f} s of the table's time,"
+            f" {self.operations / self.seconds:.0f} operations a second; {tries:,} transactions tried, {met:,} met another, {gone:,} found"
+            f" their condition gone; the longest step took {self.longest:.0f} s; {self.refused:,} refused"
         )
 
 

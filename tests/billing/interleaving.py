@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from tests.billing.virtual_time import signal
+
 Fault = Literal["request lost", "reply lost", "throttled", "conflict", "crash"]
 FAULTS: tuple[Fault, ...] = ("request lost", "reply lost", "throttled", "conflict", "crash")
 WRITES = {"put_item", "update_item", "delete_item", "transact_write_items"}
@@ -23,9 +25,11 @@ class Worker:
     """
 
     def __init__(self, job: Callable[[], Any], expected: tuple[type[Exception], ...]) -> None:
-        self.done, self.outcome, self.unexpected, self.waits_for = False, None, None, ""
+        self.done, self.waits_for = False, ""
+        self.outcome: Any = None
+        self.unexpected: BaseException | None = None
         self._job, self._expected = job, expected
-        self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
+        self._go, self._stopped = signal(), signal()
         self._fault: Fault | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()

@@ -10,15 +10,23 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 
+def signal() -> threading.Lock:
+    """A lock that is taken: `acquire` waits for somebody's `release`."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 class VirtualTime:
     """`now` is in seconds since the start. `sleep` is for the workers that `run` has started."""
 
     def __init__(self) -> None:
-        self.now, self._asleep, self._order = 0.0, list[tuple[float, int, threading.Semaphore]](), itertools.count()
-        self._back, self._failures = threading.Semaphore(0), list[BaseException]()
+        self.now, self._order, self._back = 0.0, itertools.count(), signal()
+        self._asleep: list[tuple[float, int, threading.Lock]] = []
+        self._failures: list[BaseException] = []
 
     def sleep(self, seconds: float) -> None:
-        mine = threading.Semaphore(0)
+        mine = signal()
         heapq.heappush(self._asleep, (self.now + seconds, next(self._order), mine))
         self._back.release()
         mine.acquire()

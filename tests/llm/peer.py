@@ -1,9 +1,7 @@
 """The local model's server as a child of this process: started, asked where it answers, and ended whatever happens."""
 
 import json
-import os
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,11 +18,11 @@ LOG = ROOT / "build" / "llm-server.log"
 
 @dataclass(frozen=True)
 class Settings:
-    """context and answer_tokens: in tokens, prompt and answer together and the answer alone; niceness: of the server's process."""
+    """context: tokens of prompt and answer together, which also ends an answer that never ends; niceness: of the server's process;
+    sampling: the server's defaults, by llama.cpp's names."""
 
     alias: str = "smollm2-135m"
     context: int = 8192
-    answer_tokens: int = 1200
     threads: int = 1
     niceness: int = 10
     sampling: dict[str, Any] = field(default_factory=dict)
@@ -41,7 +39,6 @@ class Peer:
         wanted = {
             "alias": self.settings.alias,
             "context": self.settings.context,
-            "answer_tokens": self.settings.answer_tokens,
             "threads": self.settings.threads,
             "api_key": API_KEY,
             "sampling": self.settings.sampling,
@@ -49,12 +46,11 @@ class Peer:
         LOG.parent.mkdir(parents=True, exist_ok=True)
         with LOG.open("w") as log:
             self._server = subprocess.Popen(
-                [str(PYTHON), str(Path(__file__).with_name("serve.py")), json.dumps(wanted)],
+                ["nice", "-n", str(self.settings.niceness), str(PYTHON), str(Path(__file__).with_name("serve.py")), json.dumps(wanted)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                preexec_fn=lambda: os.nice(self.settings.niceness) and None,
             )
         assert self._server.stdout is not None
         for line in self._server.stdout:
@@ -79,8 +75,4 @@ class Peer:
 
     def text_model(self) -> OpenAITextModel:
         """The product's own adapter, pointed here."""
-        return OpenAITextModel(API_KEY, self.settings.alias, f"{self.address}/v1", http=SafeHttp(allow_loopback=True))
-
-
-if __name__ == "__main__":
-    sys.exit("run by make test-llm")
+        return OpenAITextModel(API_KEY, self.settings.alias, f"{self.address}/v1", tight=True, http=SafeHttp(allow_loopback=True))

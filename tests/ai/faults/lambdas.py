@@ -87,10 +87,10 @@ class Running:
         begin(bench.ctx, run.id, run.attempt, "arn:execution:1")
         return cls(bench, run)
 
-    def once_more(self) -> "Running":
-        """A further run, after this one has ended."""
+    def ends(self) -> None:
+        """The run is over and gives back what it had reserved."""
         Runs(self.bench.ctx).finish(self.run.id, "completed", None)
-        return Running.of(self.bench)
+        assert self.bench.sound().available == 100 - self.bench.taken
 
     @property
     def _identity(self) -> dict[str, Any]:

@@ -117,10 +117,10 @@ def test_some_pictures_of_an_article(new_bench: Callable[..., Bench], line: Line
         assert queue.deliver() and running.told == [{"item": bench.made.content}]
         state = bench.made.image_state()
         assert sorted(state.partition(",")[0].removeprefix("image ").split("/")) == ["failed", "generated", "generated"]
-        assert state.endswith("content review") and (bench.credits, bench.wire.calls(endpoint)) == (100 - 8, 3)
+        assert state.endswith("content review") and (bench.taken, bench.wire.calls(endpoint)) == (8, 3)
         assert any("could not be drawn" in text for text in running.log())
         assert queue.deliver() and bench.wire.calls(endpoint) == 3 and running.shown()["credits"] == 8, "not once more"
-        bench.sound()
+        running.ends()
     finally:
         wiring.use(None)
     line(row(bench, "2 of 3 pictures", f"image_worker {drawing}", "done, one picture failed", 3, state))
@@ -132,10 +132,11 @@ def test_an_outage_between_pictures(wired: Bench, line: Line) -> None:
     running = Running.of(wired)
     wired.wire.then(IMAGES, None, *[BUSY] * 4)
     queue = running.message(wired.made.content)
-    assert not queue.deliver() and running.told == [] and wired.credits == 100 - 4
+    assert not queue.deliver() and running.told == [] and wired.taken == 4
     assert wired.made.image_state().count("generated") == 1
     assert queue.deliver() and running.told == [{"item": wired.made.content}]
-    assert wired.credits == 100 - 12 and wired.wire.calls(IMAGES) == 5 + 2
+    assert wired.taken == 12 and wired.wire.calls(IMAGES) == 5 + 2
+    running.ends()
     line(row(wired, "503 after 1 of 3", "image_worker", "done at the second delivery", 7, wired.made.image_state()))
 
 
@@ -144,9 +145,10 @@ def test_a_refused_key_fails_the_item_and_leaves_its_pictures_open(wired: Bench,
     running = Running.of(wired)
     wired.wire.always(IMAGES, NO_KEY)
     assert running.message(wired.made.content).deliver() and wired.wire.calls(IMAGES) == 1
-    assert running.told == [("UpstreamRejected", "The provider does not accept the API key.")] and wired.credits == 100
+    assert running.told == [("UpstreamRejected", "The provider does not accept the API key.")] and wired.taken == 0
     state = wired.made.image_state()
     assert state == "image pending/pending/pending, content draft"
+    running.ends()
     line(row(wired, "401 key", "image_worker", running.told[0][1], 1, state))
 
 
@@ -161,14 +163,16 @@ def test_an_article_that_fails_in_a_run_says_why_and_is_written_later(wired: Ben
     task = task_of(wired)
     assert (task.status, task.generation_state, task.attempts) == ("queued", "failed", 1)
     assert task.last_error == f"UpstreamRejected: {failure.message}"
-    assert (wired.credits, wired.wire.calls(CHAT)) == (100, 1) and any(failure.message in text for text in running.log())
+    assert (wired.taken, wired.wire.calls(CHAT)) == (0, 1) and any(failure.message in text for text in running.log())
+    running.ends()
     line(row(wired, "401 key", "stage_4", task.last_error, 1, wired.made.task_state()))
     wired.an_hour_later()
     wiring.use(wired.ctx.deps)
-    again = running.once_more()
+    again = Running.of(wired)
     assert again.stage(4, "run", item=item) == {"credits": CONTENT.credits}
     assert again.stage(4, "run", item=item) == {"recorded": True}
-    assert wired.made.task_state() == CONTENT.done and wired.credits == 100 - CONTENT.credits
+    assert wired.made.task_state() == CONTENT.done and wired.taken == CONTENT.credits
+    again.ends()
 
 
 def test_an_open_circuit_pauses_the_run(wired: Bench, line: Line) -> None:
@@ -183,5 +187,6 @@ def test_an_open_circuit_pauses_the_run(wired: Bench, line: Line) -> None:
     calls = wired.wire.calls(CHAT)
     told = running.shown()
     assert calls == 12 and told["reason"] == "provider" and told["resumes_at"] > told["paused_at"]
-    assert (wired.made.task_state(), wired.credits) == (CONTENT.waiting, 100)
+    assert (wired.made.task_state(), wired.taken) == (CONTENT.waiting, 0)
+    running.ends()
     line(row(wired, "503 for each item", "stage_4", "run paused until the provider is asked again", calls, CONTENT.waiting))
