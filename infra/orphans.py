@@ -95,7 +95,10 @@ def _left_open(deps: Deps, tenant: str, holds: Iterable[Hold]) -> Iterator[str]:
 
 def _gone(deps: Deps, tenant: str, run_id: str) -> str:
     """Why nobody works for a run any more; empty when somebody may."""
-    item = deps.table.get(RUN.place.key(tenant, run_id))
+    try:
+        item = deps.table.get(RUN.place.key(tenant, run_id))
+    except AppError:  # it cannot be the id of a run
+        item = None
     if item is None:
         return "which is not there"
     run = RUN.from_item(item)

@@ -9,13 +9,14 @@ from chalicelib.automation import control
 from chalicelib.automation.answers import Estimate, LogLine, PipelineOverview, RunAnswer, RunFailure
 from chalicelib.automation.config import CONFIG, Configs, config_of
 from chalicelib.automation.estimate import estimate
+from chalicelib.automation.review_queue import ReviewItem, ReviewQueue, ReviewQueueParameters
 from chalicelib.automation.runs import RUN, Run, Runs
 from chalicelib.automation.schedule import save_config
 from chalicelib.automation.stages import STAGES
 from chalicelib.core.answers import answer_model
 from chalicelib.core.errors import Conflict, OutOfCredits, RunActive
 from chalicelib.core.repository import ListRequest
-from chalicelib.core.resource import resource_routes, version_wanted
+from chalicelib.core.resource import list_answer, resource_routes, version_wanted
 from chalicelib.core.routing import Answer, Call, Router
 from chalicelib.core.service import reject_unknown
 
@@ -99,6 +100,11 @@ def history(call: Call) -> Any:
     call.ctx.site(call.query.site_id)
     runs = Runs(call.ctx)
     return runs.present(runs.repository.records(runs.repository.page(ListRequest([call.query.site_id], page_size=20)).rows))
+
+
+@router.get("review_queue", summary="Contents that wait for an editor", query=ReviewQueueParameters, listed=ReviewItem)
+def review_queue(call: Call) -> Answer:
+    return list_answer(call, ReviewQueue(call.ctx))
 
 
 def _shown(call: Call, run: Run) -> Any:

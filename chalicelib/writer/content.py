@@ -119,6 +119,12 @@ def _collection(content: Content) -> str | None:
     return waiting_contents(content.sector_id, "images" if content.prompts_done else "prompts")
 
 
+def _score_in_review(content: Content) -> int | None:
+    """What orders the review queue: of contents that wait in it alone, so that reading the queue reads nothing else."""
+    waits = content.status == "review" and not content.deleted_at and _collection(content) == waiting_contents(content.sector_id, "review")
+    return (content.score or 0) if waits else None
+
+
 _WRITABLE = frozenset(
     {
         "title",
@@ -143,7 +149,7 @@ CONTENT: Entity[Content] = Entity(
     model=Content,
     letter="P",
     place=in_sector("P"),
-    index={"n": "title"},
+    index={"n": "title", "v": _score_in_review},
     collection=_collection,
     filters={
         "status": Filter("status", choices=("draft", "review", "published")),

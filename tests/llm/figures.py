@@ -62,8 +62,8 @@ def new_figures() -> dict[str, Figures]:
 def reason(error: AppError) -> str:
     """The error's class and the first thing that was wrong, without what is particular to one item."""
     said = error.message.partition("could not be used: ")[2] or error.message
-    said = re.sub(r"\"[^\"]*\"|'[^']*'|\S*\.\d\S*", "…", said)
-    said = re.sub(r"\d+", "n", re.split(r"[.;:](?: |$)", said)[0])
+    said = re.sub(r"^\"[^\"]*\": ", "", said)
+    said = re.sub(r"\d+", "n", re.split(r"[.;:](?: |$)", re.sub(r"\"[^\"]*\"|'[^']*'", "…", said))[0])
     return f"{type(error).__name__}: {' '.join(said.split())[:REASON_CHARACTERS]}"
 
 

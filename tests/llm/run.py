@@ -27,7 +27,7 @@ BUDGET_SECONDS = float(os.environ.get("SECONDS_MAX", "1500"))
 RESULTS = {"auto_cluster": "clusters", "generate_ideas": "ideas", "generate_content": "content", "generate_image_prompts": "images"}
 TRIES = 3  # of one item, as often as the queue delivers a message before somebody looks at it
 PAUSE_SECONDS = 5.0
-FIGURES = LOG.with_name("llm-figures.md")
+FIGURES, FAILURES = LOG.with_name("llm-figures.md"), LOG.with_name("llm-failures.log")
 # A low temperature keeps a small model at its example; the context ends what runs away.
 SERVER = Settings(context=2560, niceness=int(os.environ.get("NICE", "10")), sampling={"temp": 0.4})
 
@@ -76,6 +76,8 @@ class Course:
                 done = run(self.world.ctx, registry.get(function), item, op=f"{function}.{item}")
             except AppError as error:
                 figures.failures[reason(error)] += 1
+                with FAILURES.open("a", encoding="utf-8") as log:
+                    log.write(f"{function} {item} {type(error).__name__}: {error.message}\n")
                 after = self.world.ledger.balance()
                 if (after.available, after.reserved) != (before.available, 0):
                     self.broken.append(f"{function} failed and left {after} of {before}: {error.message}")
@@ -98,6 +100,7 @@ def main() -> int:
     logging.getLogger("igny8").setLevel(logging.ERROR)
     started, figures = time.monotonic(), new_figures()
     with LocalStack(template("local")), Peer(SERVER) as peer:
+        FAILURES.write_text("", encoding="utf-8")
         world = World.make(Measured(peer.text_model(), figures))
         course = Course(world, figures, started + BUDGET_SECONDS)
         course.go()

@@ -14,7 +14,7 @@ from chalicelib.core.errors import UpstreamRejected, ValidationFailed
 from chalicelib.ports import RemotePost, Term
 from infra.wordpress.site import WordPressSite
 from tests.adapters.scripted_server import Asked, LoopbackServer, Reply, json_reply
-from tests.adapters.test_wordpress import article
+from tests.adapters.wordpress.making import article
 
 SECRET = "reports-are-signed-with-this"
 

@@ -13,7 +13,7 @@ from chalicelib.adapters.wordpress_client import WordPressClient
 from chalicelib.core.errors import UpstreamRejected
 from chalicelib.ports import Article, ArticleImage, Term
 from infra.wordpress.site import WordPressSite
-from tests.adapters.test_wordpress import article
+from tests.adapters.wordpress.making import article
 from tests.wordpress.pictures import jpeg
 
 GRAPH = {"@context": "https://schema.org", "@graph": [{"@type": "Article", "headline": 'A "quote" </script> & é \\ back'}]}
