@@ -28,8 +28,8 @@ from chalicelib.writer.content import CONTENT, Content, waiting_contents
 
 _REVIEW = CONTENT.ranked[1].index("review") if CONTENT.ranked else 0
 _SHOWN = (
-    "id", "site_id", "sector_id", "sector_name", "cluster", "cluster_name", "title", "content_type", "primary_keyword", "language", "author",
-    "word_count", "score", "blockers", "images_total", "images_open", "approved", "note", "created_at", "updated_at", "version",
+    "id", "site_id", "sector_id", "sector_name", "cluster", "cluster_name", "title", "content_type", "primary_keyword", "language",
+    "author", "word_count", "score", "blockers", "images_total", "images_open", "approved", "note", "created_at", "updated_at", "version",
 )  # fmt: skip
 FINDINGS_SHOWN = 3
 

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from chalicelib.core.bulk import MAX_PAID_IDS, Body, BulkFailure, Ids, ids_field
 from chalicelib.core.errors import AlreadyPublished, Conflict, NotFound
 from chalicelib.core.routing import Answer, Call, Router
-from chalicelib.integration import drip, publish_requests
+from chalicelib.integration import drip, publish_requests, remote_terms
 from chalicelib.integration.connections import Target
 from chalicelib.integration.remote import Event
 from chalicelib.writer.answers import UnpublishedContent
@@ -106,6 +106,25 @@ def unpublish(call: Call) -> Answer:
     data = _shown(call, content)
     stays = "The post was taken away there." if call.query.delete_remote else "The post stays online at its target."
     return Answer(data, message=f"It is a draft again here. {stays}")
+
+
+class SyncedTerms(BaseModel):
+    """pulled: names that the content lacked. pushed: the post lacked some and is updated, by task_id."""
+
+    pulled: list[str]
+    pushed: bool
+    task_id: str | None
+
+
+@router.post(
+    "content/{id}/taxonomy_terms/sync",
+    summary="Give a content and its post the same terms",
+    answer=SyncedTerms,
+    errors=(NotFound, Conflict),
+)
+def sync_taxonomy_terms(call: Call) -> Any:
+    """Takes nothing away on either side."""
+    return remote_terms.sync_terms(call.ctx, call.id)
 
 
 class ScheduleBody(Body):

@@ -131,7 +131,8 @@ def most_alike(ctx: Context, site_id: str, keyword: str, title: str, language: s
     """{type, id, title, similarity} of what a new idea would compete with, judged by words alone, which costs no call of a model."""
     wanted, named = terms(keyword or title, language), terms(title, language)
     best: tuple[float, Subject] | None = None
-    for subject in subjects(ctx, site_id):
+    sectors, (found, _) = _sectors(ctx, site_id), _stored(ctx, site_id)  # a warning adds nothing for older objects
+    for subject in (s for s in found if s.id.partition("-")[0] in sectors):
         own = terms(subject.search, language)
         like = 1.0 if named and named == terms(subject.title, language) else 0.0 if contradict(wanted, own) else likeness(wanted, own)
         if like >= LIKE and (best is None or like > best[0]):

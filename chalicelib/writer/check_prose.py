@@ -177,13 +177,13 @@ def tone(draft: Draft) -> Iterator[Finding]:
 
 def _shouts(line: str) -> bool:
     """Four words in a row in capitals, one of them longer than an acronym."""
-    run: list[str] = []
+    run, longest = 0, 0
     for word in re.findall(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|[^\w\s]", line):
         if not word.isupper():
-            run = []
+            run, longest = 0, 0
             continue
-        run.append(word)
-        if len(run) >= 4 and any(len(one) >= 5 for one in run):
+        run, longest = run + 1, max(longest, len(word))
+        if run >= 4 and longest >= 5:
             return True
     return False
 

@@ -72,8 +72,8 @@ PLACEHOLDERS = (
     _any(r"\b(?:content|text|image|article|copy|intro(?:duction)?) goes here\b", r"\bthis is placeholder\b", r"^placeholder(?: text)?\.?$", flags=re.I | re.M),
     _any(r"^lorem ipsum\b(?!\s+(?:is|was|has|are|text|comes?|generators?|remains?|looks?|began|started|ist|war|est|es|foi|é)\b)", flags=re.I | re.M),
     _any(
-        rf"\[(?:{_TO_FILL}|voeg|vul|\w+name)\b[^\]\n]*\]",
-        r"\[(?:\w+ )?(?:hyperlink|link|image|photo|video|cta|button|quote|statistic|source|anchor text)\b[^\]\n]*\]",
+        rf"\[(?:{_TO_FILL}|voeg|vul|\w+name)\b[^\]\n]{0,100}\]",
+        r"\[(?:\w+ )?(?:hyperlink|link|image|photo|video|cta|button|quote|statistic|source|anchor text)\b[^\]\n]{0,100}\]",
         r"<(?:insert|your|enter|add) [^<>\n]{1,40}>",
         r"[$\u20ac\u00a3] ?XX+\b|\bXX+(?:[.,]XX+)? ?[%\u20ac$\u00a3]|\bXX[.,]XX\b",
         r"^(?:coming soon|more to come|to be (?:added|completed|written|determined|announced))[.!\u2026]*$",
@@ -81,12 +81,12 @@ PLACEHOLDERS = (
         r"\bhier (?:text|bild|link|name|titel) einfügen\b|^(?:tu|su) (?:empresa|marca|texto|nombre) aquí|^votre (?:texte|nom|entreprise) ici|^seu (?:texto|nome) aqui",
         flags=re.IGNORECASE | re.MULTILINE,
     ),
-    _any(r"\{\{.*?\}\}", r"\{%.*?%\}", r"\$\{\w+\}", r"%[A-Z_]{4,}%", r"%%\w+%%", r"\{(?:title|\w*keyword|name|city|brand|topic|company|year)\}", flags=0),
+    _any(r"\{\{.{0,80}?\}\}", r"\{%.{0,80}?%\}", r"\$\{\w+\}", r"%[A-Z_]{4,}%", r"%%\w+%%", r"\{(?:title|\w*keyword|name|city|brand|topic|company|year)\}", flags=0),
     _any(r"\bTODO\s*[:(\]]", r"^TODO\.?$", r"^TODO\b\s*[-\u2013\u2014:]?\s*(?:add|write|insert|check|fix|update|replace|finish|expand|describe|link)\b", r"\bTBD\b", r"\bFIXME\b", flags=re.M),
     _any(r"\bX{4,}\b", r"(?:^|\s)(?!siglo|si\u00e8cle|secolo|s\u00e9culo|cap|chap|vol|act|part|psalm|bowl)[a-z\u00e0-\u00ff]+ XXX\b", r"\bXXX ?(?:\u20ac|Euro|euros?|EUR|USD|%)", flags=0),
     _any(r"\b(?:company|brand|product|firma|marke|empresa|marca|bedrijf|entreprise) XYZ\b", r"\b(?:XYZ|ABC) (?:company|corp(?:oration)?|inc|ltd|gmbh|brand|product|agency|store|shop)\b"),
     _any(r"\b(?:at|by|from|bei|von|chez) XYZ\b(?! (?:axis|axes|coordinates?|space|file|format|plane|data))", flags=0),
-    _any(r"\bINSERT[ _](?:[A-Z]+[ _]?)+(?:HERE)?\b", r"\b(?:KEYWORD|LINK|URL|IMAGE|NAME|TEXT)_?HERE\b", r"\b[A-Z]+_PLACEHOLDER\b|\bPLACEHOLDER_[A-Z]+\b", flags=0),
+    _any(r"\bINSERT[ _][A-Z]+(?:[ _][A-Z]+){0,5}\b", r"\b(?:KEYWORD|LINK|URL|IMAGE|NAME|TEXT)_?HERE\b", r"\b[A-Z]+_PLACEHOLDER\b|\bPLACEHOLDER_[A-Z]+\b", flags=0),
     _any(r"\(insert (?:[\w-]+ ){0,4}?(?:here|link|image|name|photo|quote)\)", r"\(hier (?:[\w-]+ ){0,3}?einfügen\)"),
 )  # fmt: skip
 
@@ -138,7 +138,7 @@ CHAT_END = _any(
 PROMPT = _any(
     r"(?:^|[.!?:] )you are an? (?:[\w,-]+ ){0,5}?(?:content writer|seo writer|copywriter|writing assistant|helpful assistant|ai assistant|seo expert|content strategist|blog writer)\b",
     r"\bignore (?:all |any )?(?:of )?(?:the |your )?(?:previous|prior|above|earlier) (?:instructions|prompts?)\b",
-    r"<\|(?:im_start|im_end|endoftext|eot_id|system|user|assistant)[^|]*\|>|\[/?INST\]",
+    r"<\|(?:im_start|im_end|endoftext|eot_id|system|user|assistant)[^|\n]{0,40}\|>|\[/?INST\]",
     r"^(?:human|assistant|chatgpt said|system prompt|user prompt)\s*:",
     r"^#{2,3} ?(?:instructions?|response)\s*:",
     r"\bregenerate response\b",
@@ -183,7 +183,7 @@ PROGRAM = _any(
 )
 CONTACT = _any(
     r"\(?\b555\)?[ .-](?:\d{3}[ .-]\d{4}|01\d\d)\b|\b123[ .-]456[ .-]7890\b",
-    r"\b[\w.+-]+@(?:example|your-?\w+|domain|e?mail|company|website|test)\.(?:com|org|net|de|es|fr|nl|it)\b",
+    r"\b[\w.+-]{1,64}@(?:example|your-?\w+|domain|e?mail|company|website|test)\.(?:com|org|net|de|es|fr|nl|it)\b",
     r"\bMustermann\b|\bMusterstra(?:ß|ss)e\b|\bMusterstadt\b|\bMusterfirma\b|\bAnytown\b|\b123 Main St",
 )
 SECRET = _any(
@@ -193,7 +193,7 @@ SECRET = _any(
     r"\bxox[abp]-[\w-]{10,}",
     r"\bAIza[\w-]{35}",
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
-    r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",
+    r"\beyJ[\w-]{10,900}\.eyJ[\w-]{10,900}\.[\w-]{10}",
     flags=0,
 )  # fmt: skip
 MARKDOWN = _any(

@@ -6,22 +6,25 @@ import pytest
 
 from chalicelib.ai import registry
 from chalicelib.ai.engine import run as ai_run
-from chalicelib.auth.sites import Sites
+from chalicelib.auth.sites import Sectors, Sites
 from chalicelib.automation import control
 from chalicelib.automation.config import config_of
-from chalicelib.automation.run_caps import caps, run_options
-from chalicelib.automation.run_record import operation
-from chalicelib.billing.caps import CapReached, counted
+from chalicelib.automation.estimate import estimate
+from chalicelib.automation.run_caps import caps, run_options, set_aside
+from chalicelib.automation.run_record import Run, operation
+from chalicelib.billing.audit import audit_account
+from chalicelib.billing.caps import CapReached, counted, of_month
 from chalicelib.core.errors import OutOfCredits
 from chalicelib.core.ids import parse_stamp
 from chalicelib.planner.clusters import CLUSTER
+from chalicelib.planner.keywords import KEYWORD
 from tests.automation.pipeline import FEW, Account, World
 
 
 def under(account: Account, run_id: str) -> dict[str, int]:
     """run, day, month -> what is counted of the run's caps now."""
-    run = account.runs.get(run_id)
-    found = counted(account.ctx.deps.table, account.ctx.tenant, [c.name for c in caps(account.ctx, run, config_of(account.ctx, account.site))])
+    run, config = account.runs.get(run_id), config_of(account.ctx, account.site)
+    found = counted(account.ctx.deps.table, account.ctx.tenant, [c.name for c in caps(account.ctx, run, config)])
     return {name.partition(".")[0]: credits for name, credits in found.items()}
 
 
@@ -74,14 +77,12 @@ def test_the_cap_of_a_month_holds_for_work_by_hand_too(world: World) -> None:
     cluster = account.ctx.repository(CLUSTER).create(account.ctx.repository(CLUSTER).new(account.sector, name="By hand", keywords_count=5))
     account.add("lonely word")
     keyword = next(k for k in account.of("keyword") if k["keyword"] == "lonely word")
-    from chalicelib.planner.keywords import KEYWORD
-
     account.ctx.repository(KEYWORD).patch(keyword["id"], {"cluster": cluster.id})
     with pytest.raises(CapReached) as refused:
         ai_run(account.ctx, registry.get("generate_ideas"), cluster.id, op="task.by-hand.1")
     assert refused.value.body() == {
         "code": "cap_reached",
-        "message": "The next item may take 2 credits; the month's cap is " + f"{taken + 1} and 1 are left.",
+        "message": f"The next item may take 2 credits; the month's cap is {taken + 1} and 1 are left.",
         "required": 2,
         "available": 1,
         "cap": f"month.{account.site}.{world.clock.now():%Y-%m}",
@@ -107,8 +108,6 @@ def test_what_an_earlier_run_still_has_in_hand_counts_for_the_next(world: World)
 
 
 def test_a_month_ends_in_utc() -> None:
-    from chalicelib.billing.caps import of_month
-
     assert of_month("w", datetime(2026, 11, 30, 23, 59, tzinfo=UTC)).name == "month.w.2026-11"
     assert of_month("w", datetime(2026, 12, 1, tzinfo=UTC)).name == "month.w.2026-12"
 
@@ -124,11 +123,22 @@ def test_what_a_run_is_promised_nobody_else_can_spend(world: World, account: Acc
 def test_two_sites_are_not_promised_the_same_credits(world: World) -> None:
     """Both need what is there for one; the second is refused while the first goes on, and may begin when it is over."""
     account = world.account(FEW)
-    needed = account.start().estimated_credits * 12 // 10 + 1
+    site = Sites(account.ctx).create({"name": "Another", "slug": "another", "ideas_per_cluster": 1})
+    other = Account(world, account.ctx, site.id, Sectors(account.ctx).create({"site_id": site.id, "name": "One", "slug": "one"}).id)
+    other.add(*FEW)
+    needed = estimate(account.ctx, account.site, [account.sector])["required"]
+    account.credit(needed + 5)
+    first = account.start()
+    with pytest.raises(OutOfCredits) as refused:
+        other.start()
+    assert refused.value.extra == {"required": needed, "available": 5} and other.runs.holder(site.id) is None
+    with pytest.raises(OutOfCredits):
+        set_aside(other.ctx, Run(id=f"{site.id}-x", created_at="", updated_at="", order="", site_id=site.id), needed)
     world.work()
-    del needed
-    one, other = world.account(FEW), Sites(account.ctx)
-    assert one is not None and other is not None
+    assert account.shown(first.id)["status"] == "completed"
+    account.credit(needed)
+    assert other.run()["status"] == "completed"
+    assert audit_account(account.ctx.deps.table, account.ctx.tenant, at_rest=True) == []
 
 
 def test_a_run_that_is_paused_or_over_keeps_nothing_aside(world: World) -> None:

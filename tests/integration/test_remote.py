@@ -120,6 +120,22 @@ def test_terms_become_terms_here_once_and_ours_are_recognised(online: Any, publi
     assert (terms["Shoes"]["id"], terms["Shoes"]["external_id"], terms["Shoes"]["sync_status"]) == (ours, "7", "synced")
 
 
+def test_a_content_and_its_post_come_to_carry_the_same_terms(online: Any, publisher: Site) -> None:
+    desk, _, content = online
+    path = f"writer/content/{content}"
+    desk.api.patch(path, {"categories": ["Guides > Frames"], "tags": ["old"]})
+    publisher.people(content, terms=(Term("Frames", "frames", "category", "5"), Term("By hand", "by-hand", "tag", "6")))
+    reply = desk.api.post(f"{path}/taxonomy_terms/sync")
+    assert (reply.data["pulled"], reply.data["pushed"]) == (["By hand"], True)
+    desk.api.work_off()
+    assert {t.name for t in publisher.posts[content].terms} == {"Frames", "old", "By hand"}
+    publisher.people(content, terms=(Term("Frames", "frames", "category", "5"), *(Term(n, n, "tag", n) for n in ("old", "By hand"))))
+    assert desk.api.post(f"{path}/taxonomy_terms/sync").data == {"pulled": [], "pushed": False, "task_id": None}
+    publisher.people(content, status="gone")
+    assert desk.api.post(f"{path}/taxonomy_terms/sync").status == 409
+    assert desk.api.post(f"writer/content/{desk.content('Other')['id']}/taxonomy_terms/sync").status == 409
+
+
 # -- import
 
 

@@ -118,7 +118,7 @@ class Chaos:
         for worker in workers:
             worker.result()
         left = [one["kind"] for one in json.loads(self.file.read_text() or "[]")]
-        self.met.subtract(left)  # a fault that no request met
+        self.met.subtract([*left, *(f"worker dies {d}" for d in death)])  # what nobody met
         self.file.write_text("[]")
 
     def _context(self, death: list[str]) -> Context:

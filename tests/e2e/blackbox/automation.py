@@ -92,3 +92,21 @@ def test_what_failed_is_tried_again(owner: Api) -> None:
     assert again["id"] == run
     assert _until(owner, run, "completed", "failed")["stages"][6]["failed"] == 1
     owner.delete(f"auth/sites/{where['site_id']}/")
+
+
+def test_what_waits_for_an_editor(owner: Api, other: Api) -> None:
+    where = _place(owner)
+    at: dict[str, Any] = {"site_id": where["site_id"]}
+    contents = [content(owner, where)["id"] for _ in range(3)]
+    owner.post("writer/content/bulk_update/", {"ids": contents, "status": "review"})
+    queue = owner.every("automation/review_queue/", **at, ordering="created_at")
+    assert [row["id"] for row in queue] == contents and not any(row["passes"] for row in queue)
+    by_score = [row["score"] for row in owner.every("automation/review_queue/", **at, ordering="-score", page_size=1)]
+    assert by_score == sorted(by_score, reverse=True) and len(by_score) == 3
+    other.get("automation/review_queue/", status=404, **at)
+    owner.post(f"writer/content/{contents[0]}/approve/", {})
+    assert [row["id"] for row in owner.every("automation/review_queue/", **at, approved="true")] == contents[:1]
+    owner.post(f"writer/content/{contents[1]}/reject/", {"note": "Not this one."})
+    owner.post("writer/content/bulk_update/", {"ids": contents[2:], "status": "draft"})
+    assert [row["id"] for row in owner.every("automation/review_queue/", **at)] == contents[:1]
+    owner.delete(f"auth/sites/{where['site_id']}/")

@@ -95,6 +95,7 @@ def test_a_wordpress_site_is_published_to_read_and_heard(owner: Api) -> None:
         owner.done(f"{path}publish/")
         shown = owner.get(path).data
         assert owner.get(f"{path}wordpress_status/").data["asked"] is True
+        assert owner.post(f"{path}taxonomy_terms/sync/").data["pulled"] == []
         assert owner.post(f"{connection}reports/").data["reports_back"] is True
         wordpress.trash(int(shown["external_id"]))
         owner.done(f"{connection}sync/")
