@@ -20,7 +20,7 @@ from chalicelib.integration.connections import Connection
 from chalicelib.ports import RemotePost
 from chalicelib.writer.content import Content, content_partition
 
-LEASE_SECONDS = 180
+LEASE_SECONDS = 330  # longer than the publish worker may run, so that no live worker loses it; a test compares them
 
 
 class PublishBusy(Retryable):

@@ -20,7 +20,7 @@ from chalicelib.adapters.wordpress import WordPressPublisher
 from chalicelib.core.context import Context
 from chalicelib.core.errors import AlreadyPublished, AppError
 from chalicelib.core.scope import Scope
-from chalicelib.integration.publish_record import PublishBusy
+from chalicelib.integration.publish_record import LEASE_SECONDS, PublishBusy
 from chalicelib.integration.publishing import publish
 from infra.wordpress.site import WordPressSite
 
@@ -142,7 +142,7 @@ class Chaos:
                 return
             except WorkerDied:
                 self.outcomes["worker died"] += 1
-                self.clock.ahead += timedelta(seconds=181)  # its lease ends
+                self.clock.ahead += timedelta(seconds=LEASE_SECONDS + 1)  # its lease ends
             except PublishBusy:
                 time.sleep(0.2)
             except AppError as error:

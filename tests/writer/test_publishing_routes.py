@@ -1,6 +1,8 @@
 """Publishing by hand over HTTP: refusals at once, one remote post, failures that show, taking back."""
 
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -147,3 +149,8 @@ def test_what_the_target_cannot_take_is_refused_before_it_is_queued(desk: Desk) 
     reply = desk.api.post(f"writer/content/{content}/publish")
     assert (reply.status, list(reply.error["fields"])) == (400, ["content_type"]) and "no shop" in reply.error["message"]
     assert desk.api.get(f"writer/content/{content}").data["sync_status"] == "none"
+
+
+def test_no_live_worker_loses_its_lease() -> None:
+    configured = json.loads((Path(__file__).parents[2] / ".chalice" / "config.json").read_text())
+    assert configured["lambda_functions"]["publish_worker"]["lambda_timeout"] < LEASE_SECONDS
