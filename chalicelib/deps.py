@@ -1,6 +1,7 @@
 """Wires the deployment together: the only importer of adapters. `current()` builds once per process, when first asked for."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -8,6 +9,7 @@ from chalicelib import ports
 from chalicelib.adapters.aws_session import client, forget_clients
 from chalicelib.adapters.cognito import CognitoUserPool
 from chalicelib.adapters.kms_secrets import KmsSecrets
+from chalicelib.adapters.platform_keys import PlatformKeys
 from chalicelib.adapters.s3_files import S3Files
 from chalicelib.adapters.sqs_jobs import SqsJobs
 from chalicelib.adapters.step_functions import StepFunctions
@@ -45,6 +47,8 @@ def _from_environment() -> Deps:
 def build(config: Config) -> Deps:
     """Dependencies on AWS (or what stands in for it behind boto3)."""
     region = config.aws_region
+    if config.provider_keys_arn:
+        config = replace(config, stored_keys=PlatformKeys(lambda: client("secretsmanager", region), config.provider_keys_arn))
     dynamodb = client("dynamodb", region)
     files = _files(config)
     return Deps(
@@ -88,7 +92,7 @@ def _patience() -> Any:
 
 
 def _openai_settings(config: Config, choice: ProviderChoice) -> dict[str, Any]:
-    key = choice.api_key or config.openai_api_key
+    key = choice.api_key or config.platform_key("openai")
     if not key:
         raise ValidationFailed.field("openai", "there is no API key, neither the account's own nor the platform's.")
     # An account's own key goes to the server the account named, else to OpenAI: never to the platform's.
@@ -121,7 +125,7 @@ def image_model(config: Config, choice: ProviderChoice) -> ports.ImageModel:
     if choice.provider == "runware":
         from chalicelib.adapters.runware_images import MAX_BYTES, RunwareImageModel
 
-        key = choice.api_key or config.runware_api_key
+        key = choice.api_key or config.platform_key("runware")
         if not key:
             raise ValidationFailed.field("runware", "there is no API key, neither the account's own nor the platform's.")
         model = choice.model or config.runware_model
@@ -144,6 +148,10 @@ def _offline_embedder() -> ports.Embedder:
 
 
 def embedder(config: Config, choice: ProviderChoice) -> ports.Embedder:
+    if choice.provider == "offline" and choice.model == "tfidf":
+        from chalicelib.adapters.offline_embedder import TfidfEmbedder
+
+        return TfidfEmbedder()
     if choice.provider == "offline":
         return _offline_embedder()
     from chalicelib.adapters.openai_embeddings import OpenAIEmbedder

@@ -7,7 +7,7 @@ from typing import TypeVar
 from chalicelib.core import deadline
 from chalicelib.core.errors import AppError, UpstreamRejected, UpstreamUnavailable
 from chalicelib.core.observability import count, logger
-from chalicelib.system.circuits import Circuit, Circuits, State, moment
+from chalicelib.system.circuits import PLATFORM, Circuit, Circuits, State, moment
 
 Answer = TypeVar("Answer")
 
@@ -40,9 +40,11 @@ def through(circuits: Circuits, circuit: Circuit, call: Callable[[], Answer]) ->
             if probe:
                 circuits.give_back(circuit)
             raise
+        count("ProviderErrors", Key=_whose(circuit))
         raise _after(error, circuits, circuit, probe=probe) from error
     except UpstreamRejected as error:  # an answer too
         if error.extra.get("reason") in REFUSED:
+            count("ProviderErrors", Key=_whose(circuit))
             circuits.refuse(circuit, error.message, error.extra["reason"])
         else:
             circuits.answered(circuit, seen)
@@ -53,6 +55,11 @@ def through(circuits: Circuits, circuit: Circuit, call: Callable[[], Answer]) ->
         raise
     circuits.answered(circuit, seen)
     return answer
+
+
+def _whose(circuit: Circuit) -> str:
+    """Whose key it is, for metrics: an account's own trouble with its key wakes nobody."""
+    return "platform" if circuit.key[0] == PLATFORM else "own"
 
 
 def _wait(circuits: Circuits, circuit: Circuit) -> None:
@@ -71,7 +78,7 @@ def _after(error: UpstreamUnavailable, circuits: Circuits, circuit: Circuit, *, 
     state = circuits.failed(circuit, probe=probe, retry_after_seconds=error.retry_after_seconds)
     if state.standing(circuit, circuits.now()) != "open":
         return error
-    count("CircuitsOpened")
+    count("CircuitsOpened", Key=_whose(circuit))
     until = moment(state.outage(circuit).blocked_until)
     logger().warning("circuit open", extra={"server": circuit.name, "until": until, "detail": error.message})
     return _open(circuits, circuit, state, error.message)

@@ -69,7 +69,7 @@ def _text(limits: Chars | None, name: str) -> Node:
         return {}
     node: Node = {"description": limits.meaning, "minLength": limits.shortest}
     if name in SENTENCES:
-        node["pattern"] = f"^{_sentences(SENTENCES[name], max(8, limits.shortest))}$"
+        node["pattern"] = f"^{_sentences(SENTENCES[name], max(2, limits.shortest - 1))}$"
     if limits.longest <= LONGEST_COUNTED:
         node["maxLength"] = limits.longest + 1
     return node
@@ -97,7 +97,7 @@ def _body(words: int) -> str:
     sentences = _room(words, 60, 2, PARAGRAPH_SENTENCES)
     paragraph = f"<p>{_sentences(sentences)}</p>"
     section = f"<h2>{_PLAIN}{{5,90}}</h2>({_blocks(sentences)}){{1,{_room(words, 100, 1, 6)}}}"
-    faq = f"<h2>{_PLAIN}{{3,60}}</h2>(<h3>{_PLAIN}{{8,140}}[?\uff1f\u061f]</h3>{paragraph}){{1,{_room(words, 100, 1, FAQ_ENTRIES)}}}"
+    faq = f"<h2>{_PLAIN}{{3,60}}</h2>(<h3>{_PLAIN}{{3,140}}[?\uff1f\u061f]</h3>{paragraph}){{1,{_room(words, 100, 1, FAQ_ENTRIES)}}}"
     return f"^({paragraph}){{1,{_room(words, 150, 1, 2)}}}({section}){{1,{_room(words, 90, 1, 16)}}}{faq}$"
 
 
@@ -154,7 +154,7 @@ def _ideas(facts: Mapping[str, Any]) -> dict[str, Change]:
         "ideas": _exactly(count),
         "primary_keyword": _one_of(keywords),
         "keywords": _all_of(keywords) if count == 1 else _some_of(keywords, 1),
-        "content_structure": _with(pattern="^[a-z]{3,12}(_[a-z]{3,12}){0,2}$"),
+        "content_structure": _with(pattern="^[a-z]{2,14}(_[a-z]{2,14}){0,3}$"),
         "estimated_word_count": _with(minimum=300, maximum=5000),
     }
 

@@ -11,6 +11,8 @@ from chalicelib.core.entity import Entity, Placement, Record
 from chalicelib.core.errors import Forbidden
 from chalicelib.core.service import Service
 from chalicelib.core.table import Query
+from chalicelib.system.authors import AUTHOR
+from chalicelib.system.strategies import STRATEGY
 
 AccountStatus = Literal["active", "suspended", "trial", "cancelled"]
 SHUT_OUT = frozenset({"suspended", "cancelled"})
@@ -62,6 +64,7 @@ OPERATORS_ONLY = ("plan", "status")  # nobody gives the own account a better pla
 
 class Accounts(Service[Account]):
     entity = ACCOUNT
+    related = {"default_author": AUTHOR, "strategy": STRATEGY}  # noqa: RUF012
 
     def own(self) -> Account:
         """The account of the scope. Raises: NotFound."""
@@ -72,6 +75,7 @@ class Accounts(Service[Account]):
             for name in OPERATORS_ONLY:
                 if name in changes and changes[name] != getattr(present, name):
                     raise Forbidden(f"Only the operator changes an account's {name}.")
+        self.check_related(present.model_copy(update=changes), names=[n for n in self.related if isinstance(changes.get(n), str)])
         return changes
 
 

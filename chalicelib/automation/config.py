@@ -9,7 +9,9 @@ from chalicelib.core.entity import Entity, SiteRecord
 from chalicelib.core.errors import Duplicate
 from chalicelib.core.service import Service
 from chalicelib.core.zones import zone_name
+from chalicelib.system.authors import AUTHOR
 from chalicelib.system.automation_voice import SETTINGS, SETTINGS_TAIL
+from chalicelib.system.strategies import STRATEGY
 
 PublishMode = Literal["manual", "gated", "auto"]
 
@@ -70,6 +72,7 @@ CONFIG: Entity[AutomationConfig] = Entity(
 
 class Configs(Service[AutomationConfig]):
     entity = CONFIG
+    related = {"author_profile": AUTHOR, "strategy": STRATEGY}  # noqa: RUF012
 
     def of_site(self, site_id: str) -> AutomationConfig:
         """The site's config, made with the defaults when there is none. Raises: NotFound for an unknown site."""
@@ -87,7 +90,9 @@ class Configs(Service[AutomationConfig]):
         config = self.of_site(site_id)
         if (sector_id := body.get("sector_id")) and isinstance(sector_id, str):  # what is no text the model refuses
             self.ctx.sector(site_id, sector_id)
-        return self.repository.patch(config.id, {k: v for k, v in body.items() if k in self.entity.patch}, if_match=if_match)
+        changes = {k: v for k, v in body.items() if k in self.entity.patch}
+        self.check_related(config.model_copy(update=changes), names=[n for n in self.related if isinstance(changes.get(n), str)])
+        return self.repository.patch(config.id, changes, if_match=if_match)
 
 
 def config_of(ctx: Context, site_id: str) -> AutomationConfig:

@@ -12,6 +12,7 @@ from chalicelib.billing.credits import Ledger
 from chalicelib.core.context import Context
 from chalicelib.core.errors import AppError, Conflict, OutOfCredits, RunActive, ValidationFailed
 from chalicelib.core.ids import stamp
+from chalicelib.core.observability import count
 from chalicelib.writer.content import Contents
 
 
@@ -199,5 +200,6 @@ def recover(ctx: Context, run: Run, most: int) -> bool:
     again = runs.repository.changed(run, attempt=run.attempt + 1, execution=None, recoveries=run.recoveries + 1)
     runs.repository.save(run, again)
     runs.log(again, "The execution had ended early; the run goes on in a new one.", level="warning")
+    count("RunsRecovered")
     launch(ctx, again)
     return True

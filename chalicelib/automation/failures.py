@@ -9,6 +9,7 @@ from chalicelib.automation.run_record import Run, operation
 from chalicelib.automation.runs import Runs
 from chalicelib.automation.stages import stage
 from chalicelib.core.context import Context
+from chalicelib.core.observability import count
 from chalicelib.planner.ideas import IDEA
 from chalicelib.writer.content import CONTENT
 from chalicelib.writer.images import images_of
@@ -33,6 +34,7 @@ def record_failure(ctx: Context, run: Run, number: int, item: str, error: str, w
         runs.record(run, number, item, "done", credits, made=here.makes(item, result))
         return {"failed": False}
     if runs.record(run, number, item, "failed", credits, reason):
+        count("ItemsFailed", Stage=str(number))
         runs.log(run, f"{here.name}: one item failed: {why or error}", stage=number, level="error", item=item, error=error)
         if number == 4:
             writing_failed(ctx, item, reason)

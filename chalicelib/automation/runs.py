@@ -6,6 +6,7 @@ from typing import Any
 from chalicelib.automation.in_hand import items_in_hand
 from chalicelib.automation.run_caps import give_back
 from chalicelib.automation.run_items import RunItems
+from chalicelib.automation.run_metrics import run_ended
 from chalicelib.automation.run_record import ACTIVE as ACTIVE
 from chalicelib.automation.run_record import ACTIVE_RUNS as ACTIVE_RUNS
 from chalicelib.automation.run_record import INTERNAL, STAGE_NAMES, STAGES, RunStatus, active_key, lock_key, stage_key
@@ -68,6 +69,7 @@ class Runs(RunItems):
             except Stale:
                 continue
             give_back(self.ctx, saved, f"the run is {status}")
+            run_ended(saved, self.stages(saved))
             return saved
         raise Stale()
 

@@ -16,7 +16,7 @@ from chalicelib.automation.runs import ACTIVE_RUNS, RUN
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import AppError, NotFound, Stale
 from chalicelib.core.ids import parse_stamp, stamp
-from chalicelib.core.observability import logger
+from chalicelib.core.observability import count, logger
 from chalicelib.core.scope import Scope
 from chalicelib.core.table import Key, Query, Write, put, remove
 
@@ -93,6 +93,7 @@ def _guarded(step: Callable[[Deps, dict[str, Any], datetime], int], deps: Deps, 
             "scheduled step not done",
             extra={"step": step.__name__, "tenant": item["tenant"], "of": item["sk"], "code": error.code, "detail": error.message},
         )
+        count("ScheduleFailures", Step=step.__name__.strip("_"))
         return 0
 
 

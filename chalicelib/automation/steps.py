@@ -7,6 +7,7 @@ from chalicelib.automation.config import AutomationConfig, config_of
 from chalicelib.automation.history import EVENTS_PER_ITEM, EVENTS_PER_ROUND, items_that_fit
 from chalicelib.automation.in_hand import in_hand
 from chalicelib.automation.run_caps import freed_at, give_back, keep_aside
+from chalicelib.automation.run_metrics import stage_completed
 from chalicelib.automation.run_record import Run, operation
 from chalicelib.automation.runs import Runs
 from chalicelib.automation.stages import Stage, stage
@@ -15,6 +16,7 @@ from chalicelib.billing.caps import CapReached
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import OutOfCredits, Stale, UpstreamUnavailable
 from chalicelib.core.ids import stamp
+from chalicelib.core.observability import count
 from chalicelib.core.scope import Scope
 
 Go = Literal["items", "done", "halt", "continue"]
@@ -81,6 +83,7 @@ def _completed(ctx: Context, here: Stage, run: Run, config: AutomationConfig, ev
     runs = Runs(ctx)
     runs.stage_set(run, here.number, state="completed", finished_at=stamp(ctx.deps.clock.now()))
     figures = runs.stage_item(run, here.number)
+    stage_completed(here.number, figures)
     text = f"{here.name}: {figures.get('done', 0)} done, {figures.get('failed', 0)} failed."
     runs.log(run, text, stage=here.number, credits=figures.get("credits", 0))
     if run.recoveries:
@@ -166,6 +169,7 @@ def pause(ctx: Context, run: Run, reason: str, detail: str, *, resumes_at: str |
         except Stale:
             continue
         runs.log(run, f"Paused: {detail}", level="warning", reason=reason)
+        count("RunsPaused", Reason=reason)
         give_back(ctx, run, f"the run is paused: {reason}")
         return
     raise Stale()

@@ -1,11 +1,15 @@
-"""Scheduled work on credits: what dead workers left reserved is given back, and each month begins with the plan's credits."""
+"""Scheduled work on credits: what dead workers left reserved is given back, each month begins with the plan's credits, and every ledger
+is looked at once a day."""
 
+import hashlib
 from typing import Any
 
 from chalicelib import deps as wiring
 from chalicelib.auth.accounts import all_accounts
+from chalicelib.billing.audit import audit_account
 from chalicelib.billing.plans import renew_credits
 from chalicelib.billing.sweep import sweep_accounts
+from chalicelib.core import deadline
 from chalicelib.core.context import Deps
 from chalicelib.core.entry import handlers, schedule
 from chalicelib.core.errors import AppError
@@ -44,3 +48,28 @@ def monthly_grant(deps: Deps) -> dict[str, Any]:
     if failed:
         count("FailedGrants", failed)
     return {"accounts": renewed, "failed": failed}
+
+
+@schedule(bp, "ledger_audit", "rate(1 day)", wiring.current)
+def ledger_audit(deps: Deps) -> dict[str, Any]:
+    """Does every account's ledger add up? What does not is logged and counted (an alarm watches the metric); nothing is changed.
+
+    The order is another one each day, so that where there are more accounts than a Lambda's time each is looked at some day.
+    """
+    day = deps.clock.now().date().isoformat()
+    tenants = sorted((a.id for a in all_accounts(deps)), key=lambda tenant: hashlib.sha256(f"{day}{tenant}".encode()).digest())
+    seen, broken = 0, 0
+    for tenant in tenants:
+        left = deadline.seconds_left()
+        if left is not None and left <= 0:
+            break
+        found = audit_account(deps.table, tenant)
+        if found:
+            logger().error("the ledger does not add up", extra={"tenant": tenant, "findings": found[:20]})
+        seen, broken = seen + 1, broken + bool(found)
+    if broken:
+        count("LedgersBroken", broken)
+    if seen < len(tenants):
+        logger().warning("not every ledger was looked at", extra={"seen": seen, "accounts": len(tenants)})
+        count("LedgersNotAudited", len(tenants) - seen)
+    return {"accounts": seen, "broken": broken}

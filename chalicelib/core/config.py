@@ -1,8 +1,9 @@
 """Settings of a deployment, read from the environment once, when first asked for and never at import."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,12 @@ class Config:
     user_pool_client_id: str = ""
     kms_key_id: str = ""
     signing_secret_arn: str = ""
+    provider_keys_arn: str = ""
     aws_region: str = "us-east-1"
     ai_provider: str = "openai"
     image_provider: str = ""
     embedding_provider: str = ""
-    openai_api_key: str = ""
+    openai_api_key: str = field(default="", repr=False)  # of this machine; a deployment's is in the secret of `provider_keys_arn`
     openai_base_url: str = ""
     openai_model: str = "gpt-6-luna"
     openai_image_model: str = "gpt-image-2"
@@ -34,7 +36,7 @@ class Config:
     openai_tight: str = "off"  # "on": the server decodes by a grammar, so it is given the tight form of each answer
     openai_models: str = ""
     openai_fallback_models: str = ""
-    runware_api_key: str = ""
+    runware_api_key: str = field(default="", repr=False)
     runware_model: str = "runware:100@1"
     runware_base_url: str = ""
     image_fallbacks: str = ""
@@ -45,11 +47,14 @@ class Config:
     local_s3_endpoint: str = ""
     local_jwks: str = ""
     public_url: str = ""
+    # provider -> the platform's key, from the deployment's secret. Called when a key is needed and not before: most work needs none.
+    stored_keys: Callable[[], Mapping[str, str]] = field(default=dict, repr=False, compare=False)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Config":
         source = os.environ if env is None else env
-        return cls(**{f.name: source[f.name.upper()] for f in fields(cls) if f.name.upper() in source})
+        given: dict[str, Any] = {f.name: source[f.name.upper()] for f in fields(cls) if f.type is str and f.name.upper() in source}
+        return cls(**given)
 
     def need(self, name: str) -> str:
         """The value of a setting that must not be empty. Raises: RuntimeError naming the environment variable."""
@@ -57,6 +62,11 @@ class Config:
         if not value:
             raise RuntimeError(f"The environment variable {name.upper()} is not set.")
         return value
+
+    def platform_key(self, provider: str) -> str:
+        """The platform's own key of a provider (`openai`, `runware`), empty when it has none. Raises: UpstreamUnavailable."""
+        here = {"openai": self.openai_api_key, "runware": self.runware_api_key}[provider]
+        return here or self.stored_keys().get(provider, "")
 
     @property
     def is_local(self) -> bool:

@@ -125,7 +125,8 @@ def schedule(bp: Blueprint, name: str, rate: str, deps: DepsFactory) -> Callable
         def view(event: Any) -> Any:
             logger().append_keys(function=name)
             try:
-                return function(deps())
+                with deadline.of_lambda(event.context):
+                    return function(deps())
             except Exception:
                 logger().exception("crashed")
                 raise

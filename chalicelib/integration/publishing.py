@@ -12,7 +12,7 @@ from chalicelib.auth.sites import Site, get_site
 from chalicelib.core.context import Context
 from chalicelib.core.errors import AlreadyPublished, AppError, Conflict, NotFound, Retryable, Stale
 from chalicelib.core.ids import parse_stamp, stamp
-from chalicelib.core.observability import logger
+from chalicelib.core.observability import count, logger
 from chalicelib.core.rewrite import rewrite
 from chalicelib.core.table import Write, update
 from chalicelib.integration.connections import Connection, Connections, publisher_of
@@ -200,4 +200,5 @@ def fingerprint(article: Article) -> str:
 
 def give_up(ctx: Context, content_id: str, reason: str) -> None:
     """Say on the content that publishing failed and why. A content that is published stays so."""
+    count("PublishFailures")
     _say(ctx, content_id, "failed", reason)

@@ -35,9 +35,9 @@ def start_import(ctx: Context, connection: Connection, sector_id: str | None) ->
 
     Raises: Conflict, NotFound, ValidationFailed.
     """
-    remote_site(ctx, connection)
     target = sector_id or _default_sector(ctx, connection.site_id)
     ctx.sector(connection.site_id, target)
+    remote_site(ctx, connection)
     return _start(ctx, {"work": "import", "connection": connection.id, "sector": target, "cursor": "", "counts": {}})
 
 

@@ -16,7 +16,9 @@ from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.keywords import KEYWORD
 from chalicelib.planner.names import with_names
 from chalicelib.planner.subjects import beside_idea, most_alike
+from chalicelib.system.authors import AUTHOR
 from chalicelib.system.origin import Origin
+from chalicelib.system.strategies import STRATEGY
 
 IdeaStatus = Literal["new", "queued", "completed"]
 ContentType = Literal["post", "page", "product", "taxonomy"]
@@ -128,7 +130,7 @@ NewIdea = IDEA.create_shape({"site_id", "sector_id"})
 
 class Ideas(Service[Idea]):
     entity = IDEA
-    related = {"keyword_cluster": CLUSTER}  # noqa: RUF012
+    related = {"keyword_cluster": CLUSTER, "author_profile": AUTHOR, "strategy": STRATEGY}  # noqa: RUF012
 
     def create(self, body: dict[str, Any]) -> Idea:
         """An idea that competes with another, or with a content, is made all the same and says so. Raises: ValidationFailed, NotFound."""
@@ -145,10 +147,11 @@ class Ideas(Service[Idea]):
         """Raises: NotFound, ValidationFailed, PreconditionFailed."""
         changes = {k: v for k, v in body.items() if k in self.entity.patch}
         present = self.get(public_id)
-        if changes.get("keyword_cluster") is not None:
-            if not isinstance(changes["keyword_cluster"], str):
-                raise ValidationFailed.field("keyword_cluster", "must be an id.")
-            self.check_related(present.model_copy(update={"keyword_cluster": changes["keyword_cluster"]}))
+        named = {name: changes[name] for name in self.related if changes.get(name) is not None}
+        for name, value in named.items():
+            if not isinstance(value, str):
+                raise ValidationFailed.field(name, "must be an id.")
+        self.check_related(present.model_copy(update=named), named)
         if "keyword_objects" in changes:
             changes |= self._keywords(present.sector_id, changes)
         return rewrite(self.repository, public_id, lambda old: self.changes(old, changes), self._figures, if_match=if_match)

@@ -80,8 +80,8 @@ def circuit_of(ctx: Context, link: Link) -> Circuit | None:
     if link.own:
         return circuit(ctx.tenant, choice.provider, choice.base_url, choice.api_key, choice.model)
     openai = choice.provider == "openai"
-    base_url, key = (config.openai_base_url, config.openai_api_key) if openai else ("", config.runware_api_key)
-    return circuit("", choice.provider, base_url, key, choice.model)
+    base_url = config.openai_base_url if openai else ""
+    return circuit("", choice.provider, base_url, config.platform_key("openai" if openai else "runware"), choice.model)
 
 
 # -- the account's own
@@ -151,8 +151,7 @@ def _platform_images(config: Config, provider: str, model: str) -> Provider:
     """The platform's image models; those that stand in have the price of the first, premium or not."""
     offered = config.image_models_offered
     first = model if model in offered else offered[0]
-    key = {"openai": config.openai_api_key, "runware": config.runware_api_key}
-    further = [(p, m) for p, m in pairs("IMAGE_FALLBACKS", config.image_fallbacks) if key.get(p)]
+    further = [(p, m) for p, m in pairs("IMAGE_FALLBACKS", config.image_fallbacks) if config.platform_key(p)]
     premium = config.premium_images
     alike = [ProviderChoice(p, m) for p, m in further if (m in premium) == (first in premium)]
     return Provider(_distinct([Link(ProviderChoice(provider, first)), *(Link(choice) for choice in alike)]), premium=first in premium)

@@ -23,8 +23,8 @@ _SHOWN = frozenset({"pre", "img"})
 _ACTIVE_STYLE = re.compile(r"expression\(|javascript:|-moz-binding|behavior:")
 _HIDING_STYLE = re.compile(  # the value without spaces
     r"display:none|visibility:hidden|font-size:0(?![.\d])|(?<![-\w])opacity:0(?![.\d])|text-indent:-\d{3,}|(?:left|top):-\d{4,}"
-    r"|(?<![-\w])color:(?:#fff(?:fff)?|white|transparent)(?!\w)"
 )
+_WHITE = re.compile(r"(?<![-\w])color:(?:#fff(?:fff)?|white|transparent)(?!\w)")
 _QUOTED = re.compile(
     r"\u201c[^\u201c\u201d\n]{1,300}\u201d|\u201e[^\u201c\u201d\n]{1,300}[\u201c\u201d]|\u00ab[^\u00ab\u00bb\n]{1,300}\u00bb"
     r"|\u00bb[^\u00ab\u00bb\n]{1,300}\u00ab|(?<!\w)\"[^\"\n]{1,300}\"(?!\w)|(?<!\w)\u2018[^\u2018\n]{1,300}?\u2019(?!\w)|(?<!\w)'[^'\n]{1,300}'(?!\w)"
@@ -50,6 +50,12 @@ class Block:
     @cached_property
     def words(self) -> int:
         return len(WORD.findall(self.text))
+
+    @property
+    def verse(self) -> bool:
+        """Three or more short lines: a poem or a song, whose refrain returns."""
+        lines = self.text.count("\n") + 1
+        return lines >= 3 and self.words <= 12 * lines
 
 
 @dataclass
@@ -124,7 +130,7 @@ class Reading:
     def own_sentences(self) -> list[str]:
         """Those that a writer should not say twice: quotations repeat themselves, cells of a table do too. A paragraph that occurs twice is
         read once; it is a finding of its own."""
-        own = [block for block in self.blocks if not block.level and not block.quoted and block.kind not in ("td", "th")]
+        own = [block for block in self.blocks if not (block.level or block.quoted or block.verse or block.kind in ("td", "th"))]
         long = {id(block) for block in own if block.kind == "p" and block.words >= LONG_PARAGRAPH_WORDS}
         once = {block.text if id(block) in long else str(at): block.text for at, block in enumerate(own)}
         return [one for text in once.values() for one in sentences(text)]
@@ -241,7 +247,9 @@ class _Parser(HTMLParser):
                 self.styled += 1
                 if _ACTIVE_STYLE.search(target):
                     self.unsafe.append(f"style={target[:30]}")
-                self.hidden += _HIDING_STYLE.search(target) is not None
+                self.hidden += _HIDING_STYLE.search(target) is not None or (
+                    "background" not in target and _WHITE.search(target) is not None
+                )
             elif name == "hidden":
                 self.hidden += 1
 

@@ -33,7 +33,11 @@ def _topic(draft: Draft) -> str:
 
 
 def refusal(draft: Draft) -> Iterator[Finding]:
-    if found := phrases.REFUSAL.search(f"{_facts(draft)}\n{draft.reading.own_text}"):
+    """In an article about language models a line that begins so; elsewhere it may also stand within one."""
+    text = f"{_facts(draft)}\n{draft.reading.own_text}"
+    mentioned = phrases.ABOUT_AI.search(_topic(draft)) is not None
+    found = next((match for match in phrases.REFUSAL.finditer(text) if not mentioned or text[: match.start()].endswith("\n")), None)
+    if found:
         yield Finding("refusal_text", "blocker", f"The model speaks of itself or refuses: {found.group(0)[:80]!r}.")
 
 
@@ -44,7 +48,7 @@ def placeholders(draft: Draft) -> Iterator[Finding]:
     for text, brackets_allowed in ((_facts(draft), False), (draft.reading.own_text, shown)):
         for held in (match.group(0) for pattern in phrases.PLACEHOLDERS for match in pattern.finditer(text)):
             subject = " ".join(re.findall(r"\w+", held.casefold())[:2])
-            if (held.startswith("[") and brackets_allowed) or (subject in topic and not set(held) & set("[{")):
+            if (held.strip()[:1] in "[{$%<" and brackets_allowed) or (subject in topic and not set(held) & set("[{")):
                 continue
             yield Finding("placeholder_text", "blocker", f"A placeholder was not filled in: {held.strip()[:60]!r}.")
             return
@@ -84,7 +88,7 @@ def machine(draft: Draft) -> Iterator[Finding]:
     text, body, topic = draft.reading.own_text, draft.reading.body, _topic(draft)
     if "```" in body:
         yield Finding("code_fence", "blocker", "The text contains a Markdown code fence.")
-    if found := phrases.JSON.search(body):
+    if not phrases.ABOUT_JSON.search(topic) and (found := phrases.JSON.search(body)):
         yield Finding("json_leftover", "blocker", f"JSON in the text: {found.group(0).strip()[:60]!r}.")
     if found := phrases.MACHINE_CITATION.search(text):
         yield Finding("citation_leftover", "blocker", f"A model's mark of a source: {found.group(0)[:60]!r}.")
@@ -95,12 +99,13 @@ def machine(draft: Draft) -> Iterator[Finding]:
 
 
 def markup(draft: Draft) -> Iterator[Finding]:
-    text, tags = draft.reading.own_text, draft.reading.tags
-    if found := phrases.MARKDOWN.search(text):
+    text, tags, topic = draft.reading.own_text, draft.reading.tags, _topic(draft)
+    if not phrases.ABOUT_MARKDOWN.search(topic) and (found := phrases.MARKDOWN.search(text)):
         yield Finding("markdown_leftover", "warning", f"Markdown in the text: {found.group(0).strip()[:60]!r}.")
     if found := phrases.ESCAPED_BREAK.search(draft.reading.body):
         yield Finding("escape_leftover", "warning", f"An escape sequence in the text: {found.group(0)[:20]!r}.")
-    if not tags["code"] + tags["pre"] and (found := phrases.ESCAPED_MARKUP.search(text)):  # an article with code may speak of elements
+    speaks_of_it = tags["code"] + tags["pre"] > 0 or phrases.ABOUT_HTML.search(topic)
+    if not speaks_of_it and (found := phrases.ESCAPED_MARKUP.search(text)):
         yield Finding("escaped_markup", "warning", f"Markup or an entity was escaped twice and would be shown: {found.group(0)[:40]!r}.")
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with an article, without asking a model: about ninety checks, a score of 0-100, and what must not be published."""
+"""What is wrong with an article, without asking a model: more than a hundred findings, a score of 0-100, and what must not be published."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain

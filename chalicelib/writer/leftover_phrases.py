@@ -72,7 +72,7 @@ PLACEHOLDERS = (
     _any(r"\b(?:content|text|image|article|copy|intro(?:duction)?) goes here\b", r"\bthis is placeholder\b", r"^placeholder(?: text)?\.?$", flags=re.I | re.M),
     _any(r"^lorem ipsum\b(?!\s+(?:is|was|has|are|text|comes?|generators?|remains?|looks?|began|started|ist|war|est|es|foi|é)\b)", flags=re.I | re.M),
     _any(
-        rf"\[(?:{_TO_FILL}|voeg|vul|\w+name)\b[^\]\n]{0,100}\]",
+        rf"\[(?:{_TO_FILL}|voeg|vul|\w+name)\b[^\]\n]{{0,100}}\]",
         r"\[(?:\w+ )?(?:hyperlink|link|image|photo|video|cta|button|quote|statistic|source|anchor text)\b[^\]\n]{0,100}\]",
         r"<(?:insert|your|enter|add) [^<>\n]{1,40}>",
         r"[$\u20ac\u00a3] ?XX+\b|\bXX+(?:[.,]XX+)? ?[%\u20ac$\u00a3]|\bXX[.,]XX\b",
@@ -160,8 +160,13 @@ ABOUT_WRITING = _any(
     r"\b(?:seo|keywords?|content|copywrit\w*|blog\w*|writ\w+|prompts?|meta|marketing|snippets?|chatgpt|schreib\w*|rédaction|redacción|redação)\b"
 )
 ABOUT_TEMPLATES = _any(
-    r"\b(?:templates?|samples?|vorlagen?|muster\w*|modèles?|plantillas?|modelos?|sjabloo?n\w*|voorbeeld\w*|modell[oi]|letters?|placeholders?)\b"
+    r"\b(?:templates?|samples?|vorlagen?|muster\w*|modèles?|plantillas?|modelos?|sjabloo?n\w*|voorbeeld\w*|modell[oi]|letters?|placeholders?)\b",
+    r"\b(?:variables?|mail merge|jinja|handlebars|mustache|liquid|twig|merge tags?|regex|regular expressions?)\b",
 )
+ABOUT_AI = _any(r"\b(?:ai|ki|ia|chatgpt|chatbots?|llms?|language models?|sprachmodelle?|künstliche intelligenz|artificial intelligence)\b")
+ABOUT_MARKDOWN = _any(r"\bmarkdown\b")
+ABOUT_JSON = _any(r"\b(?:json|json-ld|schema|structured data|apis?)\b")
+ABOUT_HTML = _any(r"\b(?:html5?|css|markup|tags?|entit(?:y|ies)|xss|cross-site scripting|web develop\w+)\b")
 
 MACHINE_CITATION = _any(
     r"\u3010[^\u3011\n]{0,60}\u2020[^\u3011\n]{0,60}\u3011",

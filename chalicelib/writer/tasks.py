@@ -13,6 +13,8 @@ from chalicelib.core.service import Service
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.ideas import CONTENT_TYPES, IDEA, ContentType, Idea, Structure
 from chalicelib.planner.names import with_names
+from chalicelib.system.authors import AUTHOR
+from chalicelib.system.strategies import STRATEGY
 
 TaskStatus = Literal["queued", "completed"]
 GenerationState = Literal["idle", "running", "failed", "done"]
@@ -122,7 +124,7 @@ class NewTask(Body):
 
 class Tasks(Service[Task]):
     entity = TASK
-    related = {"cluster": CLUSTER, "idea": IDEA}  # noqa: RUF012
+    related = {"cluster": CLUSTER, "idea": IDEA, "author_profile": AUTHOR, "strategy": STRATEGY}  # noqa: RUF012
 
     def create(self, body: dict[str, Any]) -> Task:
         """Raises: ValidationFailed, NotFound, Conflict when the idea has a task."""

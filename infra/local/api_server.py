@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from infra.local.template import ACCOUNT, REGION
+from infra.uses import acting
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,8 @@ class Gateway:
             allowed = {"Allow": ", ".join(sorted({*methods, "OPTIONS"}))}
             return refusal(405, "method_not_allowed", "This method is not allowed here.", allowed)
         event = self.event(asked, target, headers, body, route, values)
-        answer = self.app(event, _Context(self._name, self._memory))
+        with acting("APIHandler"):
+            answer = self.app(event, _Context(self._name, self._memory))
         found_headers = [(name, value) for name, value in answer.get("headers", {}).items()]
         found_headers += [(name, str(v)) for name, several in answer.get("multiValueHeaders", {}).items() for v in several]
         payload = answer.get("body") or ""

@@ -13,6 +13,8 @@ from typing import Any
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda_simple.models import LambdaSimpleBackend
 
+from infra.uses import acting
+
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Any, Any], Any]
@@ -63,7 +65,8 @@ class Invoker:
         """One invocation: the answer's JSON and whether the function failed."""
         try:
             event = json.loads(body) if body else {}
-            return json.dumps(self.handler(function)(event, Context(function))).encode(), False
+            with acting(function.function_name):
+                return json.dumps(self.handler(function)(event, Context(function))).encode(), False
         except Exception as error:  # the runtime's own boundary: whatever a handler raises becomes the answer
             log.info("%s failed", function.function_name, exc_info=True)
             report = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": traceback.format_tb(error.__traceback__)}

@@ -25,6 +25,11 @@ class Resource:
     attributes: dict[str, Any] = field(default_factory=dict)
     properties: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def names(self) -> set[str]:
+        """What a call may know it by: name, id, address, ARN."""
+        return {self.physical_id, *(str(v) for v in self.attributes.values())}
+
 
 @dataclass
 class Function:

@@ -86,8 +86,9 @@ def _secret(p: Provisioner, logical_id: str, properties: Properties) -> Resource
         if template is not None:
             value = json.dumps({**json.loads(template), key: value})
     else:
-        value = properties["SecretString"]
-    made = secrets.create_secret(Name=properties.get("Name") or p.name(logical_id), SecretString=value)
+        value = properties.get("SecretString")  # none: a secret whose value somebody sets later
+    given = {} if value is None else {"SecretString": value}
+    made = secrets.create_secret(Name=properties.get("Name") or p.name(logical_id), **given)
     return Resource(logical_id, "AWS::SecretsManager::Secret", made["ARN"], {"Id": made["ARN"]})
 
 

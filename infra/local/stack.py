@@ -31,6 +31,7 @@ from infra.local.lambdas import invoker
 from infra.local.pollers import Pollers
 from infra.local.provision import Provisioner, Stack
 from infra.local.template import ACCOUNT, REGION
+from infra.uses import Recorder, wanted
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class LocalStack:
         self._started = False
         self.restored: dict[str, int] = {}
         self.journal: Journal | None = None
+        self.recorder: Recorder | None = None
         self.files: FilesServer
         self.stack: Stack
         self.pollers: Pollers
@@ -113,6 +115,9 @@ class LocalStack:
                 self.journal = Journal(self._data_dir / "state.sqlite3")
             adopt = self.journal.adopt if self.journal else None
             self.stack = Provisioner(self._template, self._name, self._parameters, adopt=adopt).run()
+            if wanted() is not None:
+                self.recorder = Recorder({name: r.logical_id for r in self.stack.resources.values() for name in r.names})
+                self.recorder.start()
             if self.journal:
                 self.restored = self.journal.restore(self.stack)
                 self.journal.attach()
@@ -149,6 +154,9 @@ class LocalStack:
             if self.journal:
                 self.journal.close()
                 self.journal = None
+            if self.recorder and (folder := wanted()):
+                self.recorder.stop(folder)
+                self.recorder = None
         finally:
             if self._started:
                 self._mock.stop()

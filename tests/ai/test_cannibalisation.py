@@ -1,89 +1,24 @@
 """New ideas do not compete with what the site has or plans: in any sector, imported, planned by another worker at this moment."""
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
-from chalicelib.adapters.offline_embedder import MiniLMEmbedder, TfidfEmbedder
+from chalicelib.adapters.offline_embedder import TfidfEmbedder
 from chalicelib.adapters.offline_text import OfflineTextModel
-from chalicelib.ai import registry
-from chalicelib.ai.engine import Done, run
-from chalicelib.ai.function import Options
+from chalicelib.ai.engine import Done
 from chalicelib.ai.operations import ledger_of
 from chalicelib.core.context import Context, Deps
-from chalicelib.core.errors import UpstreamRejected, UpstreamUnavailable
-from chalicelib.core.table import Query, Table, Write
-from chalicelib.planner.clusters import CLUSTER, Cluster
-from chalicelib.planner.ideas import IDEA, Idea, Ideas
-from chalicelib.planner.keyword_identity import keyword_id
-from chalicelib.planner.keywords import KEYWORD
-from chalicelib.planner.subjects import partition, subjects
+from chalicelib.core.table import Table, Write
+from chalicelib.planner.clusters import CLUSTER
+from chalicelib.planner.ideas import Ideas
+from chalicelib.planner.subjects import subjects
 from chalicelib.ports import TextAnswer, TextRequest
-from chalicelib.writer.content import CONTENT, Content
+from tests.ai.planning import Plan, Planner, cluster, ideas, imported, plan
 from tests.automation.pipeline import new_account
 from tests.conftest import Place, make_site
-
-Plan = list[tuple[str, str]]  # title and primary keyword of each idea
-
-
-@dataclass
-class Planner:
-    """Plans as the test says: `plan(facts, problems)`; by default one idea for each of the first keywords."""
-
-    plan: Callable[[dict[str, Any], list[str]], Plan] | None = None
-    asked: list[TextRequest] = field(default_factory=list)
-    provider: str = "scripted"
-    model: str = "scripted-1"
-
-    def complete(self, request: TextRequest) -> TextAnswer:
-        self.asked.append(request)
-        facts, problems = request.facts, request.repair.problems if request.repair else []
-        keywords = [k["keyword"] for k in facts["keywords"]]
-        plan = self.plan(facts, problems) if self.plan else [(f"All about {k}", k) for k in keywords[: facts["count"]]]
-        primaries = {keyword for _, keyword in plan}
-        rest = [k for k in keywords if k not in primaries]
-        return TextAnswer(json.dumps({"ideas": [_idea(t, k, rest if not n else []) for n, (t, k) in enumerate(plan)]}), "m", self.provider)
-
-
-def _idea(title: str, primary: str, others: list[str]) -> dict[str, Any]:
-    return {
-        "title": title,
-        "description": "What the reader gets out of it.",
-        "content_type": "post",
-        "content_structure": "guide",
-        "primary_keyword": primary,
-        "keywords": [primary, *others],
-        "audience": "readers",
-        "tone": "plain",
-        "outline": [{"heading": "One", "points": ["a"]}, {"heading": "Two", "points": ["b"]}],
-        "brief": "Say it plainly and with care.",
-        "estimated_word_count": 900,
-        "cta": "Read on.",
-    }
-
-
-class Counting:
-    """MiniLM under a name of the test's, keeping what it is asked. error: raised instead of an answer."""
-
-    provider, model, threshold = "scripted", "counting-1", 0.5
-
-    def __init__(self, model: str = "counting-1") -> None:
-        self.model, self.inner = model, MiniLMEmbedder()
-        self.asked: list[str] = []
-        self.error: Exception | None = None
-
-    def embed(self, texts: Sequence[str]) -> Any:
-        raise AssertionError("the guard compares sentences")
-
-    def sentences(self, texts: Sequence[str]) -> Any:
-        if self.error is not None:
-            raise self.error
-        self.asked += texts
-        return np.asarray(self.inner.sentences(texts), np.float32)
 
 
 @pytest.fixture
@@ -100,28 +35,6 @@ def owner(deps: Deps, model: Planner) -> Context:
 def places(owner: Context) -> list[Place]:
     """Two sectors of one site."""
     return make_site(owner, 2)
-
-
-def cluster(owner: Context, place: Place, *texts: str, name: str = "") -> Cluster:
-    keywords, clusters = owner.repository(KEYWORD), owner.repository(CLUSTER)
-    home = clusters.create(clusters.new(place.sector_id, name=name or texts[0].title(), keywords_count=len(texts)))
-    for text in texts:
-        keywords.create(keywords.new(place.sector_id, keyword_id(text, None, ""), keyword=text, cluster=home.id, status="mapped"))
-    return home
-
-
-def imported(owner: Context, place: Place, title: str, **fields: Any) -> Content:
-    contents = owner.repository(CONTENT)
-    about = {"source": "wordpress", "status": "published", **fields}
-    return contents.create(contents.new(place.sector_id, title=title, slug=title.lower().replace(" ", "-"), **about))
-
-
-def plan(owner: Context, home: Cluster, op: str = "", **extra: Any) -> Done:
-    return run(owner, registry.get("generate_ideas"), home.id, op=op or f"ideas.{home.id}", options=Options(extra=extra))
-
-
-def ideas(owner: Context, done: Done) -> list[Idea]:
-    return list(owner.repository(IDEA).get_many(done.result["ideas"]).values())
 
 
 GRINDERS = (
@@ -302,77 +215,6 @@ def test_a_claim_without_its_idea_counts_for_nothing(owner: Context, places: lis
     assert len(again.result["ideas"]) == 1 and again.result["ideas"][0] != made
     Ideas(owner).patch(again.result["ideas"][0], {"primary_keyword": "puppy pen", "idea_title": "Puppy pens"})
     assert len(plan(owner, home, op="third", again=True).result["ideas"]) == 1
-
-
-# --- the vectors
-
-
-@pytest.fixture
-def embedder() -> Counting:
-    if not MiniLMEmbedder.installed():
-        pytest.skip("the offline extra is not installed")
-    return Counting()
-
-
-@pytest.fixture
-def meaning(owner: Context, embedder: Counting) -> Context:
-    return replace(owner, deps=replace(owner.deps, embedder=lambda choice: embedder))
-
-
-def test_what_the_site_has_is_embedded_once(meaning: Context, places: list[Place], embedder: Counting) -> None:
-    posts = [imported(meaning, places[0], f"{word} for beginners") for word in ("Pottery", "Sailing", "Chess", "Baking", "Archery")]
-    home = cluster(meaning, places[1], "throwing clay on a wheel", "kiln temperature")
-    plan(meaning, home)
-    titles = [p.title for p in posts]
-    assert [embedder.asked.count(t) for t in titles] == [1] * 5
-    stored = subjects(meaning, home.site_id)
-    assert {len(s.vector) for s in stored if s.type == "content"} == {384} and {s.model for s in stored if s.type == "content"} == {
-        "counting-1"
-    }
-    plan(meaning, cluster(meaning, places[0], "knots for boats"))
-    assert [embedder.asked.count(t) for t in titles] == [1] * 5, "kept"
-
-    meaning.repository(CONTENT).patch(posts[0].id, {"title": "Ceramics for beginners"})
-    plan(meaning, cluster(meaning, places[0], "rook endings"))
-    assert embedder.asked.count("Ceramics for beginners") == 1 and embedder.asked.count("Sailing for beginners") == 1
-    meaning.repository(CONTENT).delete(posts[1].id)
-    assert "Sailing for beginners" not in {s.title for s in subjects(meaning, home.site_id)}
-
-    newer = Counting("counting-2")
-    later = replace(meaning, deps=replace(meaning.deps, embedder=lambda choice: newer))
-    plan(later, cluster(meaning, places[0], "sourdough starter"))
-    assert newer.asked.count("Chess for beginners") == 1 and {s.model for s in subjects(meaning, home.site_id)} <= {"counting-2", ""}
-
-
-def test_one_search_in_other_words(meaning: Context, places: list[Place], model: Planner) -> None:
-    imported(meaning, places[0], "How long does cold brew last?")
-    texts = ("cold brew shelf life", "cold brew with oat milk")
-    done = plan(meaning, cluster(meaning, places[1], *texts))
-    (line,) = done.result["rejected"]
-    assert line["keywords"] == ["cold brew shelf life"] and 0.8 < line["similar_to"]["similarity"] < 1
-    assert [i.primary_keyword for i in ideas(meaning, done)] == ["cold brew with oat milk"]
-
-
-def test_objects_older_than_the_index_are_found(meaning: Context, places: list[Place]) -> None:
-    imported(meaning, places[0], "Dog crate sizes")
-    table, pk = meaning.deps.table, partition(meaning.tenant, places[0].site_id)
-    for item in table.query_all(Query(pk)):
-        table.write(Write("Delete", (pk, item["sk"])))
-    done = plan(meaning, cluster(meaning, places[1], "dog crate size"))
-    assert done.result["rejected"] and len(subjects(meaning, places[0].site_id)) == 1
-
-
-def test_an_embedding_provider_that_is_out_fails_the_try_and_one_that_refuses_leaves_it_to_words(
-    meaning: Context, places: list[Place], embedder: Counting, model: Planner
-) -> None:
-    imported(meaning, places[0], "How long does cold brew last?")
-    home = cluster(meaning, places[1], "cold brew shelf life")
-    embedder.model, embedder.error = "not measured yet", UpstreamUnavailable("out")
-    with pytest.raises(UpstreamUnavailable):
-        plan(meaning, home)
-    assert (ledger_of(meaning).balance().reserved, model.asked) == (0, [])
-    embedder.error = UpstreamRejected("this server has no embeddings")
-    assert len(plan(meaning, home).result["ideas"]) == 1, "their words alone are too few"
 
 
 # --- by hand

@@ -13,6 +13,7 @@ PUBLIC = {
     ("POST", "auth/token/refresh"),
     ("POST", "auth/password/reset"),
     ("POST", "auth/password/reset/confirm"),
+    ("POST", "integration/webhooks/wordpress/status"),
     ("GET", "health"),
     ("GET", "openapi.json"),
     ("GET", "docs"),

@@ -1,12 +1,20 @@
-"""The log's second line of defence: what has the form of a secret is masked, whatever else a text says stays."""
+"""The log's second line of defence: what has the form of a secret is masked, whatever else a text says stays. And metrics, none lost."""
 
 import io
 import json
 import logging
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from chalicelib.core.observability import HIDDEN, _Masked, logger, masked
+from chalicelib.core.observability import HIDDEN, _Masked, count, logger, masked
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SECRETS = (
     "sk-proj-0123456789abcdefghij",
@@ -63,3 +71,38 @@ def test_every_part_of_a_log_line_is_masked() -> None:
 def test_our_logger_masks_and_libraries_are_quiet() -> None:
     assert any(isinstance(handler.formatter, _Masked) for handler in logger()._logger.handlers)
     assert logging.getLogger("botocore.parsers").getEffectiveLevel() >= logging.WARNING
+
+
+def test_a_metric_is_a_line_of_its_own_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Counted in the whole, which alarms watch, and under its dimensions."""
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "igny8-dev")
+    count("StageSeconds", 12.5, unit="Seconds", Stage="4")
+    count("RunsFailed")
+    split, whole = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    directive = split["_aws"]["CloudWatchMetrics"][0]
+    assert directive["Namespace"] == "igny8-dev" and directive["Dimensions"] == [["service"], ["service", "Stage"]]
+    assert directive["Metrics"] == [{"Name": "StageSeconds", "Unit": "Seconds"}]
+    assert (split["service"], split["Stage"], split["StageSeconds"]) == ("igny8", "4", 12.5)
+    assert abs(split["_aws"]["Timestamp"] / 1000 - time.time()) < 60
+    assert whole["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]] and whole["RunsFailed"] == 1
+
+
+def test_metrics_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
+    count("RunsFailed")
+    assert capsys.readouterr().out == ""
+
+
+def test_metrics_of_many_threads_are_whole_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda n: count("ItemsFailed", Stage=str(n)), range(200)))
+    assert {json.loads(line)["Stage"] for line in capsys.readouterr().out.splitlines()} == {str(n) for n in range(200)}
+
+
+def test_a_process_that_ends_at_once_loses_no_metric() -> None:
+    program = "import os; from chalicelib.core.observability import count; count('RunsFailed'); os._exit(0)"
+    environment = {k: v for k, v in os.environ.items() if k != "POWERTOOLS_METRICS_DISABLED"}
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(ended.stdout)["RunsFailed"] == 1

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import cycle
 
 from chalicelib.ai import registry
 from chalicelib.ai.engine import run
@@ -27,9 +28,10 @@ BUDGET_SECONDS = float(os.environ.get("SECONDS_MAX", "1500"))
 RESULTS = {"auto_cluster": "clusters", "generate_ideas": "ideas", "generate_content": "content", "generate_image_prompts": "images"}
 TRIES = 3  # of one item, as often as the queue delivers a message before somebody looks at it
 PAUSE_SECONDS = 5.0
+BATCH = 10  # calls of one function in a row: the server remembers how a prompt begins
 FIGURES, FAILURES = LOG.with_name("llm-figures.md"), LOG.with_name("llm-failures.log")
 # A low temperature keeps a small model at its example; the context ends what runs away.
-SERVER = Settings(context=2560, niceness=int(os.environ.get("NICE", "10")), sampling={"temp": 0.4})
+SERVER = Settings(context=1792, niceness=int(os.environ.get("NICE", "10")), sampling={"temp": 0.3})
 
 
 @dataclass
@@ -55,8 +57,11 @@ class Course:
         for function in FUNCTIONS:
             while self.made[function] < OBJECTS and not self.time_is_over:
                 self.step(function)
+        turns = cycle(FUNCTIONS)
         while self.calls < CALLS and not self.time_is_over:
-            self.step(min(FUNCTIONS, key=lambda name: self.figures[name].calls))
+            function, until = next(turns), self.calls + BATCH
+            while self.calls < min(until, CALLS) and not self.time_is_over:
+                self.step(function)
 
     def step(self, function: str) -> None:
         """One item of this function, or of the nearest one before it that has any: there are always more keywords."""

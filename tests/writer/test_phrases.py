@@ -149,6 +149,44 @@ def test_an_article_may_end_so(html: str) -> None:
     assert new_codes("en", html, at="end") == {}
 
 
+def checked_as(title: str, keyword: str, html: str) -> set[str]:
+    article = ARTICLES[HOSTS["en"]]
+    facts = {"title": title, "primary_keyword": keyword, "keywords": [], "meta_title": title}
+    return {one.code for one in check_article(**{**article, **facts, "html": raw_html(article["html"], html)}, images=IMAGES).findings}
+
+
+@pytest.mark.parametrize(
+    ("title", "keyword", "html", "code"),
+    [
+        ("Signs of Text by an AI Chatbot", "ai chatbot", "<p>Nobody says As an AI language model, I think so.</p>", "refusal_text"),
+        ("A Markdown Cheat Sheet", "markdown", "<p>Write **bold** for bold.</p>", "markdown_leftover"),
+        ("JSON-LD for Beginners", "json-ld", '<p>It begins with "title": and a text.</p>', "json_leftover"),
+        ("The Main HTML Tags", "html tags", "<p>Use &lt;strong&gt;bold&lt;/strong&gt; sparingly.</p>", "escaped_markup"),
+        ("Mail Merge Variables in Ten Minutes", "mail merge", "<p>Write {{first_name}} where the name goes.</p>", "placeholder_text"),
+        ("What a TODO Comment Is For", "todo comment", "<p>TODO: comments grow old.</p>", "placeholder_text"),
+        ("What Is Lorem Ipsum?", "lorem ipsum", "<p>Lorem ipsum dolor sit amet is its first line.</p>", "placeholder_text"),
+    ],
+)
+def test_what_an_article_is_about_is_no_leftover(title: str, keyword: str, html: str, code: str) -> None:
+    assert code not in checked_as(title, keyword, html)
+    assert code in checked_as("How to Make Bread at Home", "bread", html), "elsewhere it is"
+
+
+def test_a_refusal_is_one_in_an_article_about_language_models_too() -> None:
+    assert "refusal_text" in checked_as("Signs of Text by an AI", "ai text", "<p>As an AI language model, I cannot say.</p>")
+
+
+def test_a_song_may_repeat_itself_without_being_marked_as_a_quotation() -> None:
+    line = "Haul away, you rolling king, haul away"
+    assert new_codes("en", f"<p>{'<br>'.join([line] * 8)}</p>") == {}
+    assert "repetition" in new_codes("en", f"<p>{line}.</p>" * 5)
+
+
+def test_white_text_is_hidden_only_where_its_ground_is() -> None:
+    assert "hidden_text" not in new_codes("en", '<p style="background:#000;color:#fff">Seen.</p>')
+    assert "hidden_text" in new_codes("en", '<p style="color: white">Not seen.</p>')
+
+
 def test_headings_may_return_under_other_headings() -> None:
     html = (
         "<h2>Rye</h2><h3>Pros</h3><p>Fast.</p><h3>Cons</h3><p>Sticky.</p><h2>Wheat</h2><h3>Pros</h3><p>Easy.</p><h3>Cons</h3><p>Slow.</p>"
