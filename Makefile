@@ -16,7 +16,7 @@ DOTENV = $(if $(wildcard .env),$(PY) -m dotenv --file .env run --no-override --)
 # Tests never see keys or sites of yours, whatever the environment holds.
 BLIND = env $$(env | sed -n -e 's/^\(OPENAI_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(WP_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(RUNWARE_[A-Z_]*\)=.*/-u \1/p')
 
-.PHONY: help setup demo serve test test-wordpress bench-wordpress fuzz faults test-llm check lint types architecture drift format bench package deploy bootstrap replay clean
+.PHONY: help setup demo serve test test-wordpress bench-wordpress fuzz faults test-llm check lint types architecture drift format bench ledger audit package deploy bootstrap replay clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,12 @@ format: $(STAMP) ## let ruff fix and format the code
 
 bench: $(STAMP) ## measure the table of docs/performance.md on this machine
 	@$(BLIND) $(PY) -m infra.bench
+
+ledger: $(STAMP) ## the credit ledger searched for longer, ten thousand operations at once, and its mutants (EXAMPLES=2000, SEED=, AT_ONCE=)
+	@$(BLIND) $(PY) -m tests.billing.ledger
+
+audit: $(STAMP) ## does every ledger add up, does anything lack its counterpart: of .local/, or of a deployment (STAGE=dev)
+	@$(DOTENV) $(PY) -m infra.audit --stage $(if $(filter file,$(origin STAGE)),local,$(STAGE))
 
 package: $(STAMP) ## the zip and the CloudFormation template in build/deploy/ (STAGE=dev)
 	@$(PY) -m infra.build package --stage $(STAGE) --out $(OUT)

@@ -1,21 +1,18 @@
 """`make soak`: a thousand keywords to 150 articles with images on the embedded stack, then 50 sites' runs at once; what it took, and
 whether everything is where it belongs."""
 
-import os
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import boto3
 from rich.console import Console
-from rich.table import Table
 
 from infra.local.demo import Client
-from infra.local.session import Session, Trouble
+from infra.local.session import Session
 from infra.soak_keywords import keyword_file
-from infra.soak_measure import History, Usage, history
+from infra.soak_measure import Usage, history
 
 KEYWORDS, ARTICLES = 1000, 150
 WALL_SECONDS_MAX = 300

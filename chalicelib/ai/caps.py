@@ -1,14 +1,16 @@
 """What limits the credits of one operation beyond the balance: the caps it counts under, and the envelope of its run."""
 
 from chalicelib.ai.function import Options
-from chalicelib.auth.sites import get_site
+from chalicelib.auth.sites import SITE
 from chalicelib.billing.caps import Cap, of_month
-from chalicelib.core.context import Context
+from chalicelib.core.context import Context, site_key
 
 
 def caps_of(ctx: Context, site_id: str, options: Options) -> tuple[Cap, ...]:
-    """Those of its run and day, which the run names, and that of its site and month. Raises: NotFound when the site is no more."""
-    return *options.caps, of_month(site_id, ctx.deps.clock.now(), get_site(ctx, site_id).max_credits_per_month)
+    """Those of its run and day, which the run names, and that of its site and month."""
+    stored = ctx.deps.table.get(site_key(ctx.tenant, site_id))
+    limit = SITE.from_item(stored).max_credits_per_month if stored else None
+    return *options.caps, of_month(site_id, ctx.deps.clock.now(), limit)
 
 
 def envelope_of(run_id: str | None) -> str:

@@ -112,8 +112,8 @@ def _draw(ctx: Context, run: Run, content_id: str, report: Report) -> int:
 
 
 def _publish(ctx: Context, run: Run, content_id: str, report: Report) -> int:
-    report("SAVE", 50, "Publishes.")
     """Put the content online, or on the site's schedule where it has slots."""
+    report("SAVE", 50, "Publishes.")
     try:
         if slots.in_use(ctx, site_of(content_id)) is not None:
             drip.schedule(ctx, content_id)

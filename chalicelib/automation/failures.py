@@ -49,7 +49,8 @@ def _released(ctx: Context, run: Run, number: int, item: str, reason: str) -> tu
         return sum(used), {} if content and content.status != "draft" else None
     if number == 7:
         content = ctx.repository(CONTENT).find(item)
-        return 0, {} if content and content.status == "published" and content.sync_status == "synced" else None
+        online = content is not None and content.status == "published" and content.sync_status == "synced"
+        return 0, {} if online or (content is not None and content.publish_at) else None  # or it is on the site's schedule
     if number == 3:
         idea = ctx.repository(IDEA).find(item)
         return 0, {"task": idea.task} if idea and idea.task else None

@@ -41,8 +41,8 @@ class Hold:
     """amount: credits reserved, the most that can be charged. used: credits charged (0 unless settled). result: what the settling
     caller stored. parts: part -> units saved under it so far. attempt: 1, and one more each time a voided hold is opened again.
     expires: epoch second after which the sweeper may end it. partial: it was ended with some parts saved, by the sweeper or a void.
-    room: of an envelope, what operations inside it had not taken while it was open; None for any other hold. caps: name -> limit (None: counted
-    only) of what it counts under.
+    room: of an envelope, what operations inside it had not taken while it was open; None for any other hold. caps: name -> limit
+    (None: counted only) of what it counts under.
     """
 
     op: str

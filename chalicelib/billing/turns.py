@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
+from chalicelib.core import deadline
 from chalicelib.core.errors import AppError, TableBusy
 from chalicelib.core.table import Item
 
@@ -32,7 +33,7 @@ def moved(old: Item | None) -> Exception:
 def in_turn(step: Callable[[], T], sleep: Callable[[float], None]) -> T:
     """Do the step, again when another worker was first or the outcome is unknown: every step begins with what is there.
 
-    Raises: TableBusy, with the outcome unknown; what else the step raises.
+    Raises: TableBusy, with the outcome unknown, at the latest when the Lambda's time is over; what else the step raises.
     """
     unanswered = 0
     for turn in range(TURNS):
@@ -44,5 +45,8 @@ def in_turn(step: Callable[[], T], sleep: Callable[[float], None]) -> T:
             unanswered += error.__cause__ is not None  # else it has answered that others are at it, or that it has too much to do
             if unanswered == UNANSWERED:
                 raise
-        sleep(random.uniform(0, min(LONGEST_SECONDS, FIRST_SECONDS * (turn + 1) ** 2)))
+        pause, left = random.uniform(0, min(LONGEST_SECONDS, FIRST_SECONDS * (turn + 1) ** 2)), deadline.seconds_left()
+        if left is not None and left <= pause:
+            break
+        sleep(pause)
     raise TableBusy("Too many operations of this account end at the same moment; try again.")

@@ -1,5 +1,7 @@
 """The ledger's rules, one by one: parts, voids, sweeps, lists, audit."""
 
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.billing.audit import audit_account, audit_accounts
@@ -8,10 +10,11 @@ from chalicelib.billing.holds import HoldClosed
 from chalicelib.billing.prices import price_of
 from chalicelib.billing.sweep import sweep_accounts
 from chalicelib.billing.usage import TRANSACTION, USAGE
+from chalicelib.core import deadline
 from chalicelib.core.errors import IdempotencyMismatch, NotFound, Stale, ValidationFailed
 from chalicelib.core.repository import Repository
 from chalicelib.core.scope import Scope
-from chalicelib.core.table import Table, put_new, remove, update
+from chalicelib.core.table import Query, QueryPage, Table, put_new, remove, update
 from tests.billing.books import IDEA, WORDS, adds_up, entries, have, usage
 from tests.fakes import FixedClock
 
@@ -99,6 +102,13 @@ class TestVoid:
             ledger.void("op", "failed")
 
 
+class Over:
+    """The context of a Lambda whose time is over."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 0
+
+
 class TestSweep:
     def test_ends_only_what_has_run_out(self, ledger: Ledger, clock: FixedClock) -> None:
         ledger.reserve("old", 10, details=IDEA, seconds=100)
@@ -134,6 +144,48 @@ class TestSweep:
         assert [each.get("op").state for each in others] == ["held"] + ["voided"] * 11
         others[0].open()
         sweep_accounts(table, clock)
+
+    def test_goes_on_after_a_hold_that_cannot_be_read(self, ledger: Ledger, table: Table, clock: FixedClock) -> None:
+        for op in ("broken", "a", "b"):
+            ledger.reserve(op, 10, details=IDEA, seconds=10)
+        broken = (f"{ledger.tenant}#B", "H#broken")
+        table.write(update(broken, "SET facts = :facts", facts="{"))
+        clock.forward(11)
+        with pytest.raises(ValueError, match="Expecting property name"):
+            sweep_accounts(table, clock)
+        have(ledger, 90, reserved=10)
+        table.write(update(broken, "SET facts = :facts", facts='{"operation_type": "idea"}'))
+        assert [hold.op for _, hold in sweep_accounts(table, clock)] == ["broken"]
+
+    def test_finds_every_hold_however_small_the_pages(self, ledger: Ledger, table: Table, clock: FixedClock) -> None:
+        class SmallPages(Table):
+            def query(self, q: Query) -> QueryPage:
+                return super().query(replace(q, limit=2))
+
+        small = SmallPages(table.client, table.name)
+        for n in range(15):
+            ledger.reserve(f"op{n}", 1, details=IDEA, seconds=10 if n % 3 else 1000)
+        clock.forward(11)
+        ended = sorted(hold.op for tenant, hold in sweep_accounts(small, clock) if tenant == ledger.tenant)
+        assert ended == sorted(f"op{n}" for n in range(15) if n % 3)
+        have(ledger, 95, reserved=5)
+        clock.forward(1000)
+        sweep_accounts(small, clock)
+        have(ledger, 100)
+
+    def test_ends_a_hold_in_the_second_its_time_is_over_and_not_before(self, ledger: Ledger, table: Table, clock: FixedClock) -> None:
+        ledger.reserve("op", 10, details=IDEA, seconds=10)
+        clock.forward(9)
+        assert sweep_accounts(table, clock) == []
+        clock.forward(1)
+        assert [hold.reason for _, hold in sweep_accounts(table, clock)] == ["expired"]
+
+    def test_stops_when_its_time_is_over(self, ledger: Ledger, table: Table, clock: FixedClock) -> None:
+        ledger.reserve("op", 10, details=IDEA, seconds=10)
+        clock.forward(11)
+        with deadline.of_lambda(Over()):
+            assert sweep_accounts(table, clock) == []
+        assert len(sweep_accounts(table, clock)) == 1
 
 
 class TestLists:
