@@ -16,7 +16,7 @@ DOTENV = $(if $(wildcard .env),$(PY) -m dotenv --file .env run --no-override --)
 # Tests never see keys or sites of yours, whatever the environment holds.
 BLIND = env $$(env | sed -n -e 's/^\(OPENAI_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(WP_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(RUNWARE_[A-Z_]*\)=.*/-u \1/p')
 
-.PHONY: help setup demo serve test test-wordpress bench-wordpress fuzz faults test-llm check lint types architecture drift format bench ledger audit package deploy bootstrap replay clean
+.PHONY: help setup demo serve test test-wordpress bench-wordpress fuzz faults test-llm check lint types architecture drift format bench soak ledger audit package deploy bootstrap replay clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ faults: $(STAMP) ## the fault matrix of the AI providers: outcome, calls, credit
 
 test-llm: .venv-llm/.installed ## all text functions with a real local model, 200 calls (CALLS=, OBJECTS=20 of each, SECONDS_MAX=1500, NICE=10)
 	@$(BLIND) LOG_LEVEL=ERROR $(PY) -m tests.llm.run
+
+soak: $(STAMP) ## 1,000 keywords to 150 articles, then 50 sites at once, on the embedded stack: time, memory, transitions, cross-talk (KEYWORDS=, ARTICLES=)
+	@$(BLIND) $(PY) -m infra.soak
 
 check: lint types architecture drift package ## ruff, mypy, architecture, drift, package, cfn-lint, state machine
 	@$(VENV)/bin/cfn-lint $(OUT)/sam.json

@@ -79,19 +79,30 @@ def permissions() -> Json:
 
 
 def policies(page: Json) -> dict[str, Json]:
-    """Function name -> IAM policy document, from infra/permissions.yaml. Raises: BuildError on an unknown statement."""
+    """Function name -> IAM policy document, from infra/permissions.yaml. Raises: BuildError on an unknown resource."""
     documents: dict[str, Json] = {}
-    for function, names in page["functions"].items():
-        unknown = [name for name in names if name not in page["statements"]]
+    for function, granted in page["functions"].items():
+        unknown = [name for name in granted if name not in page["resources"]]
         if unknown:
-            raise BuildError(f"infra/permissions.yaml: {function} asks for unknown statements {unknown}")
-        granted = [{"Sid": _sid(name, i), **s} for name in names for i, s in enumerate(page["statements"][name])]
-        documents[function] = {"Version": "2012-10-17", "Statement": [*granted, *_observability(function)]}
+            raise BuildError(f"infra/permissions.yaml: {function} names unknown resources {unknown}")
+        documents[function] = {"Version": "2012-10-17", "Statement": [*_statements(granted, page["resources"]), *_observability(function)]}
     return documents
 
 
-def _sid(name: str, index: int) -> str:
-    return name.title().replace("_", "") + (str(index + 1) if index else "")
+def _statements(granted: dict[str, str], resources: Json) -> list[Json]:
+    """One statement for the resources of a service on which the same may be done: a role's policies may have 10,240 characters in all."""
+    together: dict[tuple[str, ...], list[str]] = {}
+    for name, actions in granted.items():
+        service = resources[name]["service"]
+        together.setdefault(tuple(f"{service}:{action}" for action in sorted(actions.split())), []).append(name)
+    return [
+        {"Sid": _sid(names[0]), "Effect": "Allow", "Action": list(actions), "Resource": [resources[name]["arn"] for name in names]}
+        for actions, names in together.items()
+    ]
+
+
+def _sid(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "", name.title())
 
 
 def _observability(function: str) -> list[Json]:

@@ -33,8 +33,10 @@ class Usage:
     memory_mb: list[float] = field(default_factory=list)
     wall: float = 0.0
     cpu: float = 0.0
+    cpu_at_start: float = 0.0
 
     def __enter__(self) -> "Usage":
+        self.cpu_at_start = time.process_time()
         self.wall, self.cpu = -time.perf_counter(), -time.process_time()
         self.memory_mb.append(rss_mb())
         self._stop = threading.Event()
@@ -61,6 +63,7 @@ class Usage:
 class History:
     """What executions consist of. transitions: states entered, and each retry of one."""
 
+    executions: int = 0
     events: int = 0
     transitions: int = 0
     longest: int = 0
@@ -79,6 +82,7 @@ def history(client: Any, executions: list[str]) -> History:
             kinds.update(event["type"] for event in page["events"])
         entered = sum(n for kind, n in kinds.items() if kind.endswith("StateEntered"))
         retried = kinds["TaskScheduled"] - kinds["TaskStateEntered"]
+        found.executions += 1
         found.events += sum(kinds.values())
         found.transitions += entered + max(0, retried)
         found.longest = max(found.longest, sum(kinds.values()))

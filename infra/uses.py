@@ -42,6 +42,11 @@ def acting(function: str) -> Iterator[None]:
         _acting.reset(token)
 
 
+def acting_now() -> str:
+    """The function that acts in this thread, '' outside of one."""
+    return _acting.get()
+
+
 def needed(service: str, operation: str, asked: dict[str, Any]) -> list[tuple[str, str]]:
     """IAM actions and resources of one call; resources by the name, address or ARN that the call gives.
 

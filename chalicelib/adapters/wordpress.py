@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.adapters.article_html import adapt, with_addresses
 from chalicelib.adapters.safe_http import SafeHttp, Transport
 from chalicelib.adapters.wordpress_client import TIMEOUT_SECONDS, WordPressClient
-from chalicelib.adapters.wordpress_fields import date_of_update, differences, meta_changes, post_fields
+from chalicelib.adapters.wordpress_fields import date_of_update, differences, keep_of_the_site, meta_changes, post_fields
 from chalicelib.adapters.wordpress_media import StoredImage, WordPressMedia
 from chalicelib.adapters.wordpress_posts import WordPressPosts, numbered, wordpress_slug
 from chalicelib.adapters.wordpress_reader import WordPressReader
@@ -62,17 +62,19 @@ class WordPressPublisher:
         hint = ""
         try:
             index = self._client.call("GET", "/").data
-            if not isinstance(index, dict) or "wp/v2" not in index.get("namespaces", []):
+            namespaces = index.get("namespaces") if isinstance(index, dict) else None
+            if not isinstance(namespaces, list) or "wp/v2" not in namespaces:
                 return Check(False, "The address answers, but not as a WordPress with its REST API.")
             if "application-passwords" not in (index.get("authentication") or []):
                 hint = " The site says that application passwords are switched off or that it is not reached by https."
             # A public GET would not notice a wrong password: it is answered as for anybody.
-            user = self._client.call("GET", "/wp/v2/users/me", query={"context": "edit"}).objects()[0]
-            has_plugin = "igny8/v1" in index["namespaces"]
-            plugin = self._client.call("GET", "/igny8/v1/site").objects()[0] if has_plugin else {}
+            user = next(iter(self._client.call("GET", "/wp/v2/users/me", query={"context": "edit"}).objects()), {})
+            asked = self._client.call("GET", "/igny8/v1/site").objects() if "igny8/v1" in namespaces else []
+            plugin = next(iter(asked), {})
         except UpstreamRejected as error:
             return Check(False, error.message + hint)
-        granted = {name for name, yes in (user.get("capabilities") or {}).items() if yes}
+        capabilities = user.get("capabilities")
+        granted = {name for name, yes in capabilities.items() if yes} if isinstance(capabilities, dict) else set()
         details = {
             "site": html.unescape(str(index.get("name", ""))),
             "url": index.get("url", ""),
@@ -83,7 +85,7 @@ class WordPressPublisher:
             "plugin": plugin.get("plugin"),
             "seo_plugin": plugin.get("seo_plugin") or None,
             "reports_back": bool(plugin.get("reporting")),
-            "shop": any(str(name).startswith("wc/") for name in index["namespaces"]),
+            "shop": any(str(name).startswith("wc/") for name in namespaces),
             "timezone": index.get("timezone_string") or index.get("gmt_offset"),
         }
         lacking = [words for name, words in NEEDED.items() if name not in granted]
@@ -96,7 +98,7 @@ class WordPressPublisher:
         if content_type != "product":
             return None
         answer = self._client.call("GET", "/wp/v2/types/product", accept_codes=frozenset({"rest_type_invalid"}))
-        return NO_SHOP if answer.code or not answer.data.get("rest_base") else None
+        return NO_SHOP if answer.code or not next(iter(answer.objects()), {}).get("rest_base") else None
 
     def publish(self, article: Article, known: RemotePost | None) -> RemotePost:
         """See `ports.Publisher.publish`. `content_type: taxonomy` sets the description of its first term.
@@ -119,6 +121,9 @@ class WordPressPublisher:
         unused = [i.filename for i in article.images if i not in shown]
         if unused:
             notes.append(f"Not used in the text and so not uploaded: {', '.join(unused)}.")
+        if known is not None and known.kind and _shelf(known.kind) != _shelf(article.content_type or "post"):
+            self.withdraw(article.source_id, known)  # its type was changed: one of both is to be online
+            known = None
         if article.content_type == "taxonomy":
             return self._publish_term(article, body.html, images, notes)
         kind = article.content_type or "post"
@@ -156,6 +161,7 @@ class WordPressPublisher:
             fields.pop("slug")  # WordPress numbered it when it was created; asking again could change a public address
         if existing is not None:
             date_of_update(article, fields, existing)
+            keep_of_the_site(article, fields, existing, known)
         place = f"{route}/{existing['id']}" if existing is not None else route
         answer = self._client.call("POST", place, query={"context": "edit"}, fields=fields, accept_codes=NOT_ANOTHERS)
         notes = []
@@ -163,7 +169,7 @@ class WordPressPublisher:
             notes.append(f"The WordPress user may not publish in the name of {article.author}.")
             unnamed = {k: v for k, v in fields.items() if k != "author"}
             answer = self._client.call("POST", place, query={"context": "edit"}, fields=unnamed)
-        post = answer.objects()[0]
+        post = answer.entry()
         return (post if existing is not None else self._posts.one_of_twins(route, article, post)), notes
 
     def _set_author(self, article: Article, fields: dict[str, Any]) -> list[str]:
@@ -173,7 +179,7 @@ class WordPressPublisher:
         wanted = " ".join(article.author.split()).casefold()
         if wanted not in self._authors:
             query: dict[str, str | int] = {"search": article.author, "per_page": 20}
-            found = self._client.call("GET", "/wp/v2/users", query=query, accept_codes=frozenset({"rest_user_cannot_view"})).objects()
+            found = self._client.call("GET", "/wp/v2/users", query=query, accept_codes=frozenset({"rest_user_cannot_view"})).entries()
             names = {" ".join(html.unescape(str(u.get("name", ""))).split()).casefold(): int(u["id"]) for u in found if "id" in u}
             self._authors[wanted] = names.get(wanted)
         if self._authors[wanted] is None:
@@ -201,5 +207,10 @@ class WordPressPublisher:
             if answer.code:
                 notes.append(f"The site did not take the fields {', '.join(sorted(changed))}: {answer.said}")
             else:
-                post = answer.objects()[0]
+                post = answer.entry()
         return post, notes
+
+
+def _shelf(kind: str) -> str:
+    """Where objects of a kind lie on the site: those of one shelf are updated in place."""
+    return "terms" if kind in ROUTES or kind == "taxonomy" else COLLECTIONS.get(kind, POST)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from chalicelib.adapters.safe_http import HttpAnswer, Transport, retry_after_seconds
+from chalicelib.adapters.wordpress_shapes import sound, whole
 from chalicelib.core.errors import UpstreamRejected, UpstreamUnavailable
 
 TIMEOUT_SECONDS = 60.0
@@ -45,6 +46,17 @@ class WordPressAnswer:
         """The answer as a list of objects; a single object is a list of one."""
         found = self.data if isinstance(self.data, list) else [self.data]
         return [item for item in found if isinstance(item, dict)]
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Those of the objects that are something on the site: with an id, and with parts in their shapes."""
+        return [entry for item in self.objects() if (entry := sound(item)) is not None]
+
+    def entry(self) -> dict[str, Any]:
+        """The one that was asked for or made. Raises: UpstreamRejected."""
+        found = self.entries()
+        if not found:
+            raise UpstreamRejected(f"WordPress answers ({self.status}) without the object it was asked for: a plugin changes its answers.")
+        return found[0]
 
 
 class WordPressClient:
@@ -154,12 +166,13 @@ def _decoded(answer: HttpAnswer) -> Any:
     text = answer.body.decode("utf-8-sig", errors="replace").strip()
     if answer.content_type in ("application/json", "application/problem+json", "text/json"):
         with contextlib.suppress(ValueError, RecursionError):  # notices may come before the JSON, see below
-            return json.loads(text)
+            return whole(json.loads(text))
     decoder = json.JSONDecoder()
     starts = [place for place, c in enumerate(text[:NOTICES_CHARACTERS]) if c in "{["]
     for at in starts[:STARTS_TRIED]:
         try:
             data, end = decoder.raw_decode(text, at)
+            data = whole(data) if end == len(text) else None
         except (ValueError, RecursionError):
             continue
         if end == len(text) and isinstance(data, dict | list):

@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.adapters.wordpress_posts import marked, wordpress_slug
 from chalicelib.adapters.wordpress_terms import ROUTES
 from chalicelib.core.errors import UpstreamRejected
-from chalicelib.ports import Article, Term
+from chalicelib.ports import Article, RemotePost, Term
 
 # Field of an article -> the meta keys that Yoast, Rank Math and our plugin keep it in.
 SEO_FIELDS = {
@@ -47,6 +47,18 @@ def date_of_update(article: Article, fields: dict[str, Any], existing: dict[str,
         fields["date_gmt"] = _gmt(min(article.published_at or datetime.now(UTC), datetime.now(UTC) - CLOCKS_DIFFER))
 
 
+def keep_of_the_site(article: Article, fields: dict[str, Any], existing: dict[str, Any], known: RemotePost | None) -> None:
+    """Take out of an update what is the site's own: a featured image that is none of ours, the address it knows (WordPress keeps other
+    scripts' letters as `%d0%bf`), and that somebody there has published what we had left as a draft."""
+    if not fields["featured_media"] and str(existing.get("featured_media") or 0) not in (known.media.values() if known else ()):
+        fields.pop("featured_media")
+    if existing.get("slug") and existing["slug"] == article.slug:
+        fields.pop("slug", None)
+    left_as_draft = fields["status"] == "draft" and known is not None and known.status == "draft"
+    if left_as_draft and existing.get("status") in ("publish", "private", "future", "pending"):
+        fields.pop("status")
+
+
 def _gmt(moment: datetime) -> str:
     """For date_gmt: `date` would win if both were sent, and is in the site's time zone."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -83,14 +95,14 @@ def differences(article: Article, fields: dict[str, Any], post: dict[str, Any]) 
     raw = str((post.get("content") or {}).get("raw", ""))
     if raw.strip() != str(fields["content"]).strip():
         yield "WordPress changed the HTML: its user may not use everything in it, or a plugin filters it."
-    if post.get("slug") and post["slug"] != wordpress_slug(article):
+    if post.get("slug") and post["slug"] not in (wordpress_slug(article), article.slug):
         yield f"The address '{wordpress_slug(article)}' is taken there; WordPress made it '{post['slug']}'."
     for name in ("categories", "tags"):
         if name in fields and sorted(fields[name]) != sorted(post.get(name) or []):
             yield f"WordPress did not take all {name}."
-    if fields["featured_media"] != post.get("featured_media", 0):
+    if "featured_media" in fields and fields["featured_media"] != post.get("featured_media", 0):
         yield "WordPress did not take the featured image."
-    if post.get("status") != article.status:
+    if "status" in fields and post.get("status") != article.status:
         yield f"Asked for status '{article.status}', WordPress made it '{post.get('status')}'."
 
 

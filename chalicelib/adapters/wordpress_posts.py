@@ -1,8 +1,9 @@
 """Find an article's post on a WordPress site, whatever became of the reply that named it: by id, source id, slug or mark in the text."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from slugify import slugify
 
@@ -12,6 +13,7 @@ from chalicelib.ports import Article, RemotePost
 SLUGS_LOOKED_FOR = 5
 STATUSES = "publish,future,draft,pending,private"
 MISSING = frozenset({"rest_post_invalid_id", "rest_term_invalid"})
+_MARK = re.compile(r"<!-- igny8:content=([\w.~%]{1,600}) -->")
 NO_PLUGIN = frozenset({"rest_no_route"})
 GONE = frozenset({"rest_already_trashed", "rest_post_invalid_id"})
 
@@ -32,11 +34,11 @@ class WordPressPosts:
         if known is not None and known.external_id.isdigit():
             answer = self._client.call("GET", f"{route}/{known.external_id}", query={"context": "edit"}, accept_codes=MISSING)
             if not answer.code:
-                return answer.objects()[0]
+                return answer.entry()
         for number in self._by_plugin(article.source_id):
             answer = self._client.call("GET", f"{route}/{number}", query={"context": "edit"}, accept_codes=MISSING)
             if not answer.code:
-                return answer.objects()[0]
+                return answer.entry()
         slugs = numbered(wordpress_slug(article))
         with_trashed = [*slugs, *(f"{slug}__trashed" for slug in slugs)]
         for name, value in (("slug", ",".join(with_trashed)), ("search", token(article.source_id))):
@@ -60,10 +62,10 @@ class WordPressPosts:
     def _by_plugin(self, source_id: str) -> Iterable[int]:
         query: dict[str, str | int] = {"source_id": source_id}
         answer = self._client.call("GET", "/igny8/v1/posts", query=query, accept_codes=NO_PLUGIN)
-        return [] if answer.code else [int(post["id"]) for post in answer.objects() if post.get("source_id") == source_id]
+        return [] if answer.code else [int(post["id"]) for post in answer.entries() if post.get("source_id") == source_id]
 
     def _mine(self, route: str, source_id: str, query: dict[str, str | int]) -> list[dict[str, Any]]:
-        found = self._client.call("GET", route, query={**query, "context": "edit"}).objects()
+        found = self._client.call("GET", route, query={**query, "context": "edit"}).entries()
         return sorted((post for post in found if self._is_mine(post, source_id)), key=lambda post: int(post["id"]))
 
     def _is_mine(self, post: dict[str, Any], source_id: str) -> bool:
@@ -91,6 +93,12 @@ def token(source_id: str) -> str:
 def marker(source_id: str) -> str:
     """A comment in the post's HTML that says whose it is."""
     return f"<!-- igny8:content={token(source_id)} -->"
+
+
+def source_in(body: str) -> str:
+    """The source id in a body's mark, '' where there is none."""
+    found = _MARK.search(body)
+    return unquote(found.group(1)) if found else ""
 
 
 def marked(body: str, source_id: str) -> str:

@@ -2,11 +2,12 @@
 
 import html
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.adapters.wordpress_client import WordPressAnswer, WordPressClient
-from chalicelib.adapters.wordpress_posts import STATUSES
+from chalicelib.adapters.wordpress_posts import MISSING, STATUSES, source_in
 from chalicelib.adapters.wordpress_terms import ROUTES
 from chalicelib.core.errors import ValidationFailed
 from chalicelib.ports import RemoteArticle, RemoteBatch, RemotePost, RemoteState, Term
@@ -15,6 +16,7 @@ PER_PAGE = 100
 ARTICLES_PER_PAGE = 20  # with their whole text: 20 long ones stay far below the answer's size limit
 KINDS = {"post": "/wp/v2/posts", "page": "/wp/v2/pages", "product": "/wp/v2/product"}
 IMPORTED = ("post", "page")
+NO_ROUTE = frozenset({"rest_no_route"})
 PAST_THE_END = frozenset({"rest_post_invalid_page_number"})
 STATE_FIELDS = "id,type,status,link,slug,title,modified_gmt,date_gmt,meta,categories,tags"
 TERM_NAMES_PER_CALL = 100
@@ -35,8 +37,20 @@ class WordPressReader:
             for at in range(0, len(ids), PER_PAGE):
                 some = ids[at : at + PER_PAGE]
                 found |= self._term_states(kind, some) if kind in ROUTES else self._post_states(kind, some)
-        gone = {p.external_id: RemoteState(p.external_id, p.kind or "post", "gone") for p in posts if p.external_id not in found}
-        return found | gone
+        return found | {post.external_id: self._alone(post) for post in posts if post.external_id not in found}
+
+    def _alone(self, post: RemotePost) -> RemoteState:
+        """A post that the list leaves out. It is asked for by its id before it is called gone: plugins filter lists (by language, for
+        one), and a user may not see other users' private posts in them."""
+        kind, number = post.kind or "post", post.external_id
+        if number.isdigit():
+            route = f"/wp/v2/{ROUTES[kind]}" if kind in ROUTES else KINDS.get(kind, KINDS["post"])
+            missing = MISSING | NO_ROUTE if kind == "product" else MISSING
+            query: dict[str, str | int] = {} if kind in ROUTES else {"context": "edit", "_fields": STATE_FIELDS}
+            answer = self._client.call("GET", f"{route}/{number}", query=query, accept_codes=missing)
+            if not answer.code:
+                return _term_state(kind, answer.entry()) if kind in ROUTES else self._states([answer.entry()])[0]
+        return RemoteState(number, kind, "gone")
 
     def _post_states(self, kind: str, ids: list[str]) -> dict[str, RemoteState]:
         query: dict[str, str | int] = {
@@ -46,18 +60,15 @@ class WordPressReader:
             "context": "edit",
             "_fields": STATE_FIELDS,
         }
-        answer = self._client.call("GET", KINDS.get(kind, KINDS["post"]), query=query, accept_codes=frozenset({"rest_no_route"}))
-        states = [] if answer.code else self._states(answer.objects())
+        no_shop = NO_ROUTE if kind == "product" else frozenset()
+        answer = self._client.call("GET", KINDS.get(kind, KINDS["post"]), query=query, accept_codes=no_shop)
+        states = [] if answer.code else self._states(answer.entries())
         return {state.external_id: state for state in states}
 
     def _term_states(self, kind: str, ids: list[str]) -> dict[str, RemoteState]:
         query: dict[str, str | int] = {"include": ",".join(ids), "per_page": PER_PAGE}
-        out = {}
-        for term in self._client.call("GET", f"/wp/v2/{ROUTES[kind]}", query=query).objects():
-            name = html.unescape(str(term.get("name", "")))
-            slug, link = str(term.get("slug", "")), str(term.get("link", ""))
-            out[str(term["id"])] = RemoteState(str(term["id"]), kind, "publish", link, slug, name)
-        return out
+        found = self._client.call("GET", f"/wp/v2/{ROUTES[kind]}", query=query).entries()
+        return {str(term["id"]): _term_state(kind, term) for term in found}
 
     def articles(self, cursor: str = "") -> RemoteBatch:
         """See `ports.RemoteSite.articles`: published posts, then published pages, oldest id first. A cursor is `<kind>:<page>`."""
@@ -71,7 +82,7 @@ class WordPressReader:
             "context": "edit",
         }
         answer = self._client.call("GET", KINDS[kind], query=query, accept_codes=PAST_THE_END)
-        posts = [] if answer.code else answer.objects()
+        posts = [] if answer.code else answer.entries()
         texts = [_article(state, post) for state, post in zip(self._states(posts), posts, strict=True)]
         pages = _header(answer, "x-wp-totalpages")
         following = f"{kind}:{page + 1}" if page < pages else ""
@@ -84,7 +95,7 @@ class WordPressReader:
         taxonomy, page = _position(cursor, tuple(ROUTES))
         query: dict[str, str | int] = {"orderby": "id", "order": "asc", "per_page": PER_PAGE, "page": page}
         answer = self._client.call("GET", f"/wp/v2/{ROUTES[taxonomy]}", query=query, accept_codes=PAST_THE_END)
-        found = tuple(_term(taxonomy, one) for one in ([] if answer.code else answer.objects()))
+        found = tuple(_term(taxonomy, one) for one in ([] if answer.code else answer.entries()))
         following = f"{taxonomy}:{page + 1}" if page < _header(answer, "x-wp-totalpages") else ""
         if not following and taxonomy == "category":
             following = "tag:1"
@@ -109,7 +120,7 @@ class WordPressReader:
                     "include": ",".join(map(str, ids[at : at + TERM_NAMES_PER_CALL])),
                     "per_page": TERM_NAMES_PER_CALL,
                 }
-                for one in self._client.call("GET", f"/wp/v2/{field}", query=query).objects():
+                for one in self._client.call("GET", f"/wp/v2/{field}", query=query).entries():
                     self._names[taxonomy, int(one["id"])] = _term(taxonomy, one)
 
     def _state(self, post: dict[str, Any]) -> RemoteState:
@@ -133,9 +144,10 @@ def _article(state: RemoteState, post: dict[str, Any]) -> RemoteArticle:
     meta = post.get("meta")
     known = meta if isinstance(meta, dict) else {}
     titles, descriptions = ("_yoast_wpseo_title", "rank_math_title"), ("_yoast_wpseo_metadesc", "rank_math_description")
+    text = str((post.get("content") or {}).get("raw") or (post.get("content") or {}).get("rendered") or "")
     return RemoteArticle(
-        state,
-        html=str((post.get("content") or {}).get("raw") or (post.get("content") or {}).get("rendered") or ""),
+        state if state.source_id else replace(state, source_id=source_in(text)),
+        html=text,
         excerpt=_text(post.get("excerpt")),
         meta_title=next((str(known[k]) for k in titles if known.get(k)), ""),
         meta_description=next((str(known[k]) for k in descriptions if known.get(k)), ""),
@@ -144,6 +156,11 @@ def _article(state: RemoteState, post: dict[str, Any]) -> RemoteArticle:
 
 def _term(taxonomy: str, one: dict[str, Any]) -> Term:
     return Term(html.unescape(str(one.get("name", ""))), str(one.get("slug", "")), taxonomy, str(one["id"]))
+
+
+def _term_state(kind: str, term: dict[str, Any]) -> RemoteState:
+    name = html.unescape(str(term.get("name", "")))
+    return RemoteState(str(term["id"]), kind, "publish", str(term.get("link", "")), str(term.get("slug", "")), name)
 
 
 def _text(value: Any) -> str:
@@ -162,7 +179,7 @@ def _moment(value: Any) -> datetime | None:
 
 def _header(answer: WordPressAnswer, name: str) -> int:
     value = answer.headers.get(name, "")
-    return int(value) if value.isdigit() else 0
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
 
 
 def _position(cursor: str, kinds: tuple[str, ...] = IMPORTED) -> tuple[str, int]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.adapters.wordpress_client import WordPressClient
+from chalicelib.adapters.wordpress_shapes import identity
 from chalicelib.ports import Term
 
 ROUTES = {"category": "categories", "tag": "tags"}
@@ -61,8 +62,8 @@ class WordPressTerms:
         remote = self._in_its_place(term, [])
         if remote is None:
             # Only to say why: this call fails with WordPress's own reason.
-            return self._client.call("POST", route, fields={"name": term.name}).objects()[0], notes
-        stored = self._client.call("POST", f"{route}/{remote['id']}", fields={"description": description}).objects()[0]
+            return self._client.call("POST", route, fields={"name": term.name}).entry(), notes
+        stored = self._client.call("POST", f"{route}/{remote['id']}", fields={"description": description}).entry()
         if html.unescape(str(stored.get("description", ""))).strip() != html.unescape(description).strip():
             notes.append("WordPress changed the HTML of the term's description (it allows little there).")
         return stored, notes
@@ -73,12 +74,12 @@ class WordPressTerms:
         if term.external_id and term.external_id.isdigit():
             answer = self._client.call("GET", f"{route}/{term.external_id}", accept_codes=frozenset({"rest_term_invalid"}))
             if not answer.code:
-                return answer.objects()[0]
+                return answer.entry()
         queries: list[dict[str, str | int]] = [{"search": _name(term), "per_page": 100}]
         if term.slug:
             queries.insert(0, {"slug": term.slug})
         for query in queries:
-            for remote in self._client.call("GET", route, query=query).objects():
+            for remote in self._client.call("GET", route, query=query).entries():
                 if above is not None and int(remote.get("parent") or 0) != above:
                     continue
                 if _same(str(remote.get("name", "")), term.name) or ("slug" in query and remote.get("slug") == term.slug):
@@ -92,11 +93,13 @@ class WordPressTerms:
             fields["parent"] = above
         answer = self._client.call("POST", route, fields=fields, accept_codes=MAY_NOT | {"term_exists"})
         if answer.code == "term_exists":  # made meanwhile, or its slug differs from ours
-            return self._client.call("GET", f"{route}/{answer.data['data']['term_id']}").objects()[0]
+            facts = answer.data.get("data")
+            there = identity(facts.get("term_id")) if isinstance(facts, dict) else 0
+            return self._client.call("GET", f"{route}/{there}").entry()
         if answer.code:
             notes.append(f"The {term.taxonomy} '{term.name}' does not exist there and the WordPress user may not create it.")
             return None
-        return answer.objects()[0]
+        return answer.entry()
 
 
 def _name(term: Term) -> str:

@@ -54,6 +54,8 @@ def run(ctx: Context, function: AIFunction, item: str, *, op: str, options: Opti
     key, before, paid = present(ledger, op)
     if before is not None and before.state == "settled":
         return Done(before.result, paid + before.used)
+    if paid or (before is not None and before.parts):
+        options = replace(options, resumed=True)
     report("PREP", 10)
     embed = embedder(ctx)
     try:

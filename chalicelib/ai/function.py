@@ -87,12 +87,14 @@ class Provenance:
 @dataclass(frozen=True)
 class Options:
     """What the caller chose beyond the item: ids (a part of a sector's keywords), instructions (of a regeneration). caps: of the run
-    and its day, that the work counts under."""
+    and its day, that the work counts under. resumed: an earlier try has saved a part of the work; this one does what is left, however
+    little that is."""
 
     ids: tuple[str, ...] = ()
     run_id: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     caps: tuple[Cap, ...] = ()
+    resumed: bool = False
 
 
 class Report(Protocol):

@@ -20,6 +20,7 @@ VALUES_NAMED = 200
 # The most that the prompts ask for: sentences of a text, entries of a list.
 SENTENCES = {"excerpt": 2, "meta_description": 2, "description": 2, "answer": 4, "summary": 2, "brief": 5, "cta": 1, "alt": 1, "prompt": 4}
 ENTRIES = {"tags": 5, "categories": 2, "faq": 6, "points": 4, "outline": 10}
+GIVEN = frozenset({"primary_keyword", "keywords", "after_heading"})  # come first: a model keeps to what it has just written
 
 # Text inside a JSON string, as grammars made of patterns see it: no quotation mark, no backslash, no line break.
 _END = "[.!?\u2026\u3002\uff01\uff1f\u061f\u0964]"
@@ -40,7 +41,7 @@ def _node(annotation: Any, metadata: Sequence[Any], name: str, changes: Mapping[
         base, *more = get_args(annotation)
         return _node(base, [*more, *metadata], name, changes)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        fields = annotation.model_fields
+        fields = {n: annotation.model_fields[n] for n in sorted(annotation.model_fields, key=lambda n: n not in GIVEN)}
         properties = {n: _node(f.annotation, f.metadata, n, changes) for n, f in fields.items()}
         node: Node = {"type": "object", "properties": properties, "required": list(fields), "additionalProperties": False}
     elif get_origin(annotation) is list:

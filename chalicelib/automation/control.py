@@ -84,6 +84,8 @@ def begin(ctx: Context, run_id: str, attempt: int, execution: str) -> None:
 def pause(ctx: Context, run_id: str) -> Run:
     """Takes effect after the items in hand. Raises: NotFound, Conflict."""
     runs = Runs(ctx)
+    if (going := runs.get(run_id)).status in ("created", "running"):
+        give_back(ctx, going, "the run is paused")  # first: whoever dies between leaves a run that reserves as it goes
     run = runs.change(run_id, ("created", "running"), status="paused", reason="user", paused_at=stamp(ctx.deps.clock.now()))
     runs.log(run, "Paused.")
     give_back(ctx, run, "the run is paused")
@@ -143,8 +145,8 @@ def retry_failed(ctx: Context, run_id: str) -> Run:
     if not runs.failures(runs.get(run_id)):
         raise Conflict("This run has no failed items.")
     run = runs.reopen(run_id)
+    runs.reopen_stages(run)  # before the failures are forgotten, or whoever dies between leaves items that no stage looks for
     taken = runs.forget_failures(run)
-    runs.reopen_stages(run)
     runs.log(run, f"{taken} failed items are tried again.")
     return _launch_or_pause(ctx, run)
 

@@ -62,6 +62,14 @@ class RunItems(RunLog):
     def stage_item(self, run: Run, number: int) -> Item:
         return self.ctx.deps.table.get(stage_key(self.ctx, run, number)) or {}
 
+    def hand_out(self, run: Run, number: int, items: Sequence[str]) -> None:
+        """Remember which items the stage's workers are given, until it gives out the next."""
+        self.stage_set(run, number, handed=list(items))
+
+    def handed_out(self, run: Run, number: int) -> list[str]:
+        """The items that were given out last, whether or not they have an outcome."""
+        return list(self.stage_item(run, number).get("handed", []))
+
     def reopen_stages(self, run: Run) -> None:
         """Have every stage look for work again, its figures kept."""
         for number in STAGES:
@@ -69,7 +77,8 @@ class RunItems(RunLog):
 
     # -- items
     def record(self, run: Run, number: int, item: str, outcome: Outcome, credits: int, detail: str = "", made: Sequence[str] = ()) -> bool:
-        """Record an item's outcome and add it to the figures, once: False when it was recorded before.
+        """Record an item's outcome and add it to the figures, once: False when it was recorded before. Only a failure is overwritten, by
+        the success of a worker that was given up too early.
 
         credits: charged for this item in this run, all tries together. made: ids of what waits for the next stage now.
         """
@@ -88,19 +97,33 @@ class RunItems(RunLog):
         try:
             self.ctx.transact(put_new(key, row, on_fail=_Recorded, table=table), *self._figures(run, number, outcome, credits))
         except _Recorded as there:
-            if there.old.get("outcome") != AGAIN:
+            before = there.old.get("outcome")
+            if before != AGAIN and not (before == "failed" and outcome == "done"):
                 return False
+            mark = put(key, row, "outcome = :before", before=before, on_fail=_Recorded, table=table)
             new = credits - there.old["credits"]
-            mark = put(key, row, "outcome = :again", again=AGAIN, on_fail=_Recorded, table=table)
             try:
-                self.ctx.transact(mark, *self._figures(run, number, outcome, new))
+                self.ctx.transact(mark, *self._figures(run, number, outcome, new, instead=before == "failed"))
             except _Recorded:
                 return False
         return True
 
-    def _figures(self, run: Run, number: int, outcome: Outcome, credits: int) -> list[Write]:
-        figures = update(stage_key(self.ctx, run, number), "ADD #o :one, credits :credits", names={"#o": outcome}, one=1, credits=credits)
-        return [figures]
+    def _figures(self, run: Run, number: int, outcome: Outcome, credits: int, *, instead: bool = False) -> list[Write]:
+        """instead: of a failure that was counted."""
+        expression, names = "ADD #o :one, credits :credits", {"#o": outcome}
+        if instead:
+            less = {"less": -1}
+            return [
+                update(
+                    stage_key(self.ctx, run, number),
+                    f"{expression}, #failed :less",
+                    names={**names, "#failed": "failed"},
+                    one=1,
+                    credits=credits,
+                    **less,
+                )
+            ]
+        return [update(stage_key(self.ctx, run, number), expression, names=names, one=1, credits=credits)]
 
     def recorded(self, run: Run, number: int, items: Iterable[str]) -> dict[str, str]:
         """Those of the items whose outcome in this stage is recorded -> the outcome."""

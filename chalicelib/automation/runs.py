@@ -58,11 +58,15 @@ class Runs(RunItems):
         return self.repository.patch(run_id, wanted)
 
     def finish(self, run_id: str, status: RunStatus, reason: str | None, *, attempt: int | None = None, **changes: Any) -> Run:
-        """End a run and free its site, together. A run that has ended already, or is of another attempt, is left as it is."""
+        """End a run and free its site, together. A run that has ended already, or is of another attempt, is left as it is.
+
+        What was set aside is given back before, so that whoever dies between leaves a run that can be ended again, and once more after:
+        a step may have renewed it at the same moment."""
         for _ in range(8):
             run = self.get(run_id)
             if run.status not in ACTIVE or attempt not in (None, run.attempt):
                 return run
+            give_back(self.ctx, run, f"the run is {status}")
             ended = self.repository.changed(run, status=status, reason=reason, finished_at=stamp(self.ctx.deps.clock.now()), **changes)
             try:
                 saved = self.repository.save(run, ended, self._unlock(run), remove(active_key(self.ctx, run), table=self.ctx.deps.ops.name))

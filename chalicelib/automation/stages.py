@@ -27,6 +27,8 @@ from chalicelib.planner.keywords import Keywords
 from chalicelib.writer.content import CONTENT, Content, Contents, waiting_contents
 from chalicelib.writer.tasks import TASK, queue_idea, queued_tasks
 
+# A queue's worker may die at every delivery but the last, half an hour each (infra/resources/queues.yaml; a test compares them).
+QUEUE_SECONDS = 9_900
 Pending = Callable[[Context, list[str], AutomationConfig], list[Waiting]]
 RunItem = Callable[[Context, str, str, str, Report], Done]  # context, item id, operation key, run id, how to say how far it is
 
@@ -54,7 +56,7 @@ class Stage:
     queue: Literal["images", "publish"] | None = None
     operation: str | None = None
     concurrency: int = 5
-    timeout_seconds: int = 3600
+    timeout_seconds: int = QUEUE_SECONDS
     skip: Callable[[Context, str, list[str], AutomationConfig, int], str | None] = _never
     makes: Callable[[str, dict[str, Any]], list[str]] = lambda item, result: [item]
 

@@ -68,6 +68,9 @@ def next_items(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, An
     if not waiting:
         return _completed(ctx, here, run, config, events)
     keep_aside(ctx, run)
+    if current(ctx, event) is None:  # paused or ended at this moment: what is set aside must not outlive that
+        give_back(ctx, run, "the run stands still")
+        return _go("halt", events)
     batch, reached = affordable(ctx, run, here, waiting[:size], config)
     if reached is not None:
         pause_for(ctx, run, reached)
@@ -76,6 +79,7 @@ def next_items(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, An
     if not fit:
         return _go("continue", events)
     batch = batch[:fit]
+    runs.hand_out(run, number, [w.id for w in batch])
     return _go("items", events + len(batch) * EVENTS_PER_ITEM, config.within_stage_delay_seconds, [w.id for w in batch])
 
 
@@ -98,16 +102,19 @@ def _go(go: Go, events: int, wait_seconds: int = 0, items: list[str] | None = No
 def _waiting(ctx: Context, here: Stage, run: Run, config: AutomationConfig, size: int) -> list[Waiting]:
     """Pending items without a recorded outcome in this run: what failed is not tried again until somebody says so.
 
+    What was handed out and has no outcome comes first: its worker died, maybe after the work was done, when nothing else shows it any more.
     What waits is found by an index, which may lag behind: before a stage runs dry, what the stage before it made is looked at itself.
     """
     runs = Runs(ctx)
     found = here.pending(ctx, run.sectors, config)
-    recorded = runs.recorded(run, here.number, [w.id for w in found])
-    waiting = [w for w in found if w.id not in recorded]
+    listed, handed = {w.id for w in found}, runs.handed_out(run, here.number)
+    recorded = runs.recorded(run, here.number, [*listed, *handed])
+    waiting = [Waiting(i) for i in handed if i not in listed and i not in recorded]
+    waiting += [w for w in found if w.id not in recorded]
     if len(waiting) < size:
         waiting += here.further(ctx, run)
-        listed = {w.id for w in found}
-        made = [i for i in runs.made(run, here.number - 1) if i not in listed] if here.number > 1 else []
+        known = {*listed, *(w.id for w in waiting)}
+        made = [i for i in runs.made(run, here.number - 1) if i not in known] if here.number > 1 else []
         done = runs.recorded(run, here.number, made)
         waiting += here.made(ctx, [i for i in made if i not in done], config)
     return waiting
@@ -163,6 +170,7 @@ def pause(ctx: Context, run: Run, reason: str, detail: str, *, resumes_at: str |
         now = runs.get(run.id)
         if now.status != "running" or now.attempt != run.attempt:
             return  # somebody paused, cancelled or resumed it at the same moment
+        give_back(ctx, run, f"the run is paused: {reason}")
         paused = runs.repository.changed(now, status="paused", reason=reason, paused_at=stamp(ctx.deps.clock.now()), resumes_at=resumes_at)
         try:
             runs.repository.save(now, paused)
@@ -170,6 +178,6 @@ def pause(ctx: Context, run: Run, reason: str, detail: str, *, resumes_at: str |
             continue
         runs.log(run, f"Paused: {detail}", level="warning", reason=reason)
         count("RunsPaused", Reason=reason)
-        give_back(ctx, run, f"the run is paused: {reason}")
+        give_back(ctx, run, f"the run is paused: {reason}")  # what a step has set aside anew between the two
         return
     raise Stale()

@@ -10,6 +10,7 @@ from chalicelib.core.entity import Entity, Filter, SiteRecord, Unique, in_site
 from chalicelib.core.errors import ValidationFailed
 from chalicelib.core.ids import random_id
 from chalicelib.core.service import Service
+from chalicelib.core.table import Key, Query
 from chalicelib.ports import Publisher
 
 Target = Literal["wordpress", "webhook", "static"]
@@ -73,6 +74,18 @@ CONNECTION: Entity[Connection] = Entity(
 )
 
 
+def lookup_key(ctx: Context, connection_id: str, external_id: str) -> Key:
+    """Of the row that names the content of a remote post."""
+    return ctx.key(f"XID#{connection_id}", external_id)
+
+
+def address_of(url: str) -> str:
+    """What tells one site from another in its address: host, port and path."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removeprefix("www.")
+    return f"{host}{f':{parts.port}' if parts.port else ''}{parts.path.rstrip('/')}"
+
+
 class Connections(Service[Connection]):
     entity = CONNECTION
 
@@ -85,7 +98,8 @@ class Connections(Service[Connection]):
         return self.repository.create(record)
 
     def patch(self, public_id: str, body: dict[str, Any], *, if_match: int | None = None) -> Connection:
-        """A secret goes only where it was given for: another address or user name needs it anew. Raises as `create`."""
+        """A secret goes only where it was given for: another address or user name needs it anew. The posts that are known belong to the
+        site they are on: another WordPress is another connection. Raises as `create`."""
 
         def changes(present: Connection) -> dict[str, Any]:
             wanted = {**{k: v for k, v in body.items() if k in self.entity.patch}, **sealed}
@@ -95,10 +109,21 @@ class Connections(Service[Connection]):
                 if moved and getattr(present, f"{name}_sealed") and f"{name}_sealed" not in sealed:
                     raise ValidationFailed.field(name, "is required again when the address or the user name changes.")
             self._complete(changed, body)
+            if changed.target == "wordpress" and address_of(changed.url) != address_of(present.url):
+                self._need_no_posts(present)
+                wanted["report_secret_sealed"] = None  # the site it was given to could go on reporting
             return wanted
 
         sealed = self._sealed(body)
         return self.repository.patch(public_id, changes, if_match=if_match)
+
+    def _need_no_posts(self, connection: Connection) -> None:
+        """Raises: ValidationFailed when posts of the connection's site are known: their ids are other posts' on another site."""
+        pk, _ = lookup_key(self.ctx, connection.id, "")
+        if self.ctx.deps.table.query(Query(pk, limit=1, consistent=True)).items:
+            raise ValidationFailed.field(
+                "url", "posts of the present site are known by their ids there; make a connection for the other site."
+            )
 
     def _sealed(self, body: dict[str, Any]) -> dict[str, str]:
         return {

@@ -7,6 +7,7 @@ list after its message was sent, so nothing is lost; a message sent twice publis
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.auth.accounts import SHUT_OUT, find_account
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import AppError, Conflict, ValidationFailed
 from chalicelib.core.ids import parse_stamp, stamp
@@ -21,6 +22,7 @@ from chalicelib.writer.content import CONTENT, Content
 DUE = "G#DRIP"  # sort key `<due time>#<tenant>#<content>`
 AT_ONCE = 200  # rows one look of the scheduler takes up
 LONGEST = timedelta(days=366)
+SHUT_OUT_SAID = "The account was not active when its time came."
 TAKEN_BACK = "It was taken back before its time came."
 
 
@@ -61,7 +63,10 @@ def scheduled(ctx: Context, site_id: str, limit: int = 100) -> list[dict[str, st
     """What is to come on a site, the next first: {content, publish_at}."""
     pk, _ = _site_key(ctx, site_id, "", "")
     items = ctx.deps.table.query(Query(pk, limit=limit, consistent=True)).items
-    return [{"content": str(i["content"]), "publish_at": str(i["due"])} for i in items]
+    contents = ctx.repository(CONTENT).get_many([str(i["content"]) for i in items])
+    # One that was deleted, rejected or published by hand meanwhile keeps its row until its time.
+    waiting = [i for i in items if (content := contents.get(i["content"])) is not None and content.publish_at == i["due"]]
+    return [{"content": str(i["content"]), "publish_at": str(i["due"])} for i in waiting]
 
 
 def publish_due(deps: Deps) -> int:
@@ -85,13 +90,26 @@ def _send(deps: Deps, row: Item) -> int:
         deps.table.write(remove((row["pk"], row["sk"])))
         deps.table.write(remove(_site_key(ctx, row["site"], row["due"], row["content"])))
         return 0
-    taken_back = content.held or not content.revision
-    if not taken_back:
-        deps.jobs.send("publish", {"tenant": ctx.tenant, "user": "scheduler", "content": content.id})
-    said = {"sync_status": "failed", "sync_reason": TAKEN_BACK} if taken_back else {"sync_status": "queued", "sync_reason": None}
-    changes: dict[str, Any] = {"publish_at": None, "publish_place": None, **said}
-    rewrite(ctx.repository(CONTENT), content.id, lambda old: changes, lambda old, new: _removing(ctx, old))
-    return int(not taken_back)
+    account = find_account(ctx)
+    shut_out = account is not None and account.status in SHUT_OUT
+    reason = SHUT_OUT_SAID if shut_out else TAKEN_BACK if content.held or not content.revision else None
+
+    def changed(**changes: Any) -> None:
+        """Of a content that is still to go online at this time: its worker, or somebody, may have been faster."""
+        rewrite(
+            ctx.repository(CONTENT),
+            content.id,
+            lambda old: changes if old.publish_at == row["due"] else {},
+            lambda old, new: _removing(ctx, old) if "publish_at" in changes else [],
+        )
+
+    if reason is not None:
+        changed(sync_status="failed", sync_reason=reason, publish_at=None, publish_place=None)
+        return 0
+    changed(sync_status="queued", sync_reason=None)  # before its worker can have anything to say
+    deps.jobs.send("publish", {"tenant": ctx.tenant, "user": "scheduler", "content": content.id})
+    changed(publish_at=None, publish_place=None)
+    return 1
 
 
 def _place(ctx: Context, content_id: str, moment: datetime, place: str | None) -> Content:
@@ -102,14 +120,25 @@ def _place(ctx: Context, content_id: str, moment: datetime, place: str | None) -
         writes = {w.key: w for w in _removing(ctx, old)}
         added = [put(_due_key(ctx, at, new.id), row), put(_site_key(ctx, new.site_id, at, new.id), row)]
         if place is not None and place != old.publish_place:
-            taken = put_new(place_key(ctx, new.site_id, place), {"content": new.id}, on_fail=lambda there: PlaceTaken())
-            added.append(taken)
+            added.append(_taking(ctx, new, place))
         if place is not None and place == old.publish_place:
             writes.pop(place_key(ctx, new.site_id, place), None)
         writes.update({w.key: w for w in added})
         return list(writes.values())
 
     return rewrite(ctx.repository(CONTENT), content_id, lambda old: {"publish_at": at, "publish_place": place}, also)
+
+
+def _taking(ctx: Context, content: Content, place: str) -> Write:
+    """The write that takes a place of the site's slots: a free one, or one whose content does not wait for it any more."""
+    key, mine = place_key(ctx, content.site_id, place), {"content": content.id}
+    there = ctx.deps.table.get(key)
+    if there is None:
+        return put_new(key, mine, on_fail=lambda old: PlaceTaken())
+    holder = ctx.repository(CONTENT).find(there["content"])
+    if holder is not None and holder.publish_at and holder.publish_place == place:
+        raise PlaceTaken()
+    return put(key, mine, "content = :holder", on_fail=lambda old: PlaceTaken(), holder=there["content"])
 
 
 def _removing(ctx: Context, old: Content) -> list[Write]:

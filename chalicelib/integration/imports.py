@@ -5,14 +5,14 @@ from typing import Any, Literal
 
 from chalicelib.auth.sites import get_site
 from chalicelib.core.context import Context
-from chalicelib.core.errors import Duplicate
+from chalicelib.core.errors import Duplicate, Stale, TooLarge
 from chalicelib.core.ids import ALPHABET, site_of, stamp
-from chalicelib.core.table import put_new, update
-from chalicelib.integration.connections import Connection
-from chalicelib.integration.publish_record import content_of, lookup_write, record_key
-from chalicelib.ports import RemoteArticle, RemotePost
+from chalicelib.core.table import Item, Key, put_new, update
+from chalicelib.integration.connections import Connection, address_of
+from chalicelib.integration.publish_record import content_of, lookup_write, record_key, web_address
+from chalicelib.ports import RemoteArticle, RemotePost, RemoteState
 from chalicelib.writer.content import CONTENT, Content, body_write
-from chalicelib.writer.editing import Editor
+from chalicelib.writer.editing import MAX_HTML_CHARACTERS, Editor
 from chalicelib.writer.html import normalize_content, plain_text, word_count
 from chalicelib.writer.likeness import sketch_write
 from chalicelib.writer.taxonomies import ensure_terms
@@ -29,8 +29,10 @@ def take_over(ctx: Context, connection: Connection, sector_id: str, article: Rem
 
     `ours`: a post that we have published ourselves. `unchanged` also when the content was deleted here.
 
-    Raises: ValidationFailed, NotFound, TableBusy, Stale.
+    Raises: ValidationFailed, NotFound, TooLarge, TableBusy, Stale.
     """
+    if len(article.html) > MAX_HTML_CHARACTERS:
+        raise TooLarge(f"Its text has more than {MAX_HTML_CHARACTERS:,} characters.")
     state, contents = article.state, ctx.repository(CONTENT)
     if state.source_id and contents.find(state.source_id, deleted=True) is not None:
         return "ours"
@@ -38,7 +40,8 @@ def take_over(ctx: Context, connection: Connection, sector_id: str, article: Rem
     if content_id is None:
         try:
             return _create(ctx, connection, sector_id, article)
-        except Duplicate:  # another delivery of the same batch
+        except Duplicate:  # another delivery of the same batch, or another connection to the same site
+            _adopt(ctx, connection, article)
             return "unchanged"
     content = contents.find(content_id)
     if content is None:
@@ -73,22 +76,54 @@ def _create(ctx: Context, connection: Connection, sector_id: str, article: Remot
         revision=1 if html else 0,
         word_count=word_count(html),
     )
-    post = RemotePost(state.external_id, state.url, state.status, kind=state.kind, modified_at=state.modified_at)
-    record = {
+    writes = [
+        put_new(record_key(ctx, content, connection), _record(state, content.created_at)),
+        lookup_write(ctx, connection.id, _post(state), content.id),
+        put_new(_home_key(ctx, connection, state), {"content": content.id}, on_fail=lambda old: Duplicate()),
+    ]
+    if html:
+        about = {"created_at": content.created_at, "note": "Imported.", "words": content.word_count}
+        writes += [body_write(ctx, content.id, 1, html, **about), sketch_write(ctx, content.id, html, content.language)]
+    contents.create(content, *writes, *count_writes(ctx, None, content))
+    return "imported"
+
+
+def _adopt(ctx: Context, connection: Connection, article: RemoteArticle) -> None:
+    """Note on this connection too where the post is that a content was made of by an earlier connection to the same site."""
+    state = article.state
+    home = ctx.deps.table.get(_home_key(ctx, connection, state))
+    content = ctx.repository(CONTENT).find(home["content"]) if home is not None else None
+    if content is None:
+        return
+    try:
+        ctx.transact(
+            put_new(record_key(ctx, content, connection), _record(state, stamp(ctx.deps.clock.now()))),
+            lookup_write(ctx, connection.id, _post(state), content.id),
+        )
+    except Stale:  # the other delivery of this batch has
+        return
+
+
+def _home_key(ctx: Context, connection: Connection, state: RemoteState) -> Key:
+    """Of the row that makes a post of a WordPress site one content of ours, by whichever connection and into whichever sector."""
+    return ctx.key(f"{connection.site_id}#XHOME", f"{address_of(connection.url)}#{state.external_id}")
+
+
+def _post(state: RemoteState) -> RemotePost:
+    return RemotePost(state.external_id, web_address(state.url), state.status, kind=state.kind, modified_at=state.modified_at)
+
+
+def _record(state: RemoteState, now: str) -> Item:
+    post = _post(state)
+    return {
         "external_id": post.external_id,
         "url": post.url,
         "status": post.status,
         "kind": post.kind,
         "media": {},
         "remote_modified_at": post.modified_at,
-        "remembered_at": content.created_at,
+        "remembered_at": now,
     }
-    writes = [put_new(record_key(ctx, content, connection), record), lookup_write(ctx, connection.id, post, content.id)]
-    if html:
-        about = {"created_at": content.created_at, "note": "Imported.", "words": content.word_count}
-        writes += [body_write(ctx, content.id, 1, html, **about), sketch_write(ctx, content.id, html, content.language)]
-    contents.create(content, *writes, *count_writes(ctx, None, content))
-    return "imported"
 
 
 def _fields(ctx: Context, sector_id: str, article: RemoteArticle) -> dict[str, Any]:
@@ -104,7 +139,7 @@ def _fields(ctx: Context, sector_id: str, article: RemoteArticle) -> dict[str, A
         "categories": categories,
         "tags": tags,
         "taxonomy_terms": _terms(ctx, sector_id, categories, tags),
-        "external_url": state.url,
+        "external_url": web_address(state.url) or None,
     }
 
 

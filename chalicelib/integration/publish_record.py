@@ -16,10 +16,11 @@ from chalicelib.core.errors import Retryable, Stale
 from chalicelib.core.ids import parse_stamp, random_id, stamp
 from chalicelib.core.observability import logger
 from chalicelib.core.table import Item, Key, Query, Write, put, remove, update
-from chalicelib.integration.connections import Connection
+from chalicelib.integration.connections import Connection, lookup_key
 from chalicelib.ports import RemotePost
 from chalicelib.writer.content import Content, content_partition
 
+ADDRESS_CHARACTERS = 2_000
 LEASE_SECONDS = 330  # longer than the publish worker may run, so that no live worker loses it; a test compares them
 
 
@@ -29,13 +30,13 @@ class PublishBusy(Retryable):
     default = "This content is being published by another worker."
 
 
+def web_address(url: str) -> str:
+    """A post's address as its site says it, '' for what a page must not link to (`javascript:`) and what is no address of a page."""
+    return url if url.startswith(("https://", "http://")) and len(url) <= ADDRESS_CHARACTERS else ""
+
+
 def record_key(ctx: Context, content: Content, connection: Connection) -> Key:
     return content_partition(ctx.tenant, content.id), f"PUB#{connection.id}"
-
-
-def lookup_key(ctx: Context, connection_id: str, external_id: str) -> Key:
-    """Of the row that names the content of a remote post."""
-    return ctx.key(f"XID#{connection_id}", external_id)
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Lease:
         """Keep the remote post, and end the lease. Raises: Stale when the lease was taken over meanwhile."""
         values: dict[str, Any] = {
             "id": post.external_id,
-            "url": post.url,
+            "url": web_address(post.url),
             "status": post.status,
             "media": post.media,
             "kind": post.kind,

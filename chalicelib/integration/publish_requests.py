@@ -48,7 +48,7 @@ def need_publishable(ctx: Context, content: Content, *, force: bool = False) -> 
     if content.status != "published" or force:
         return
     record = ctx.deps.table.get(record_key(ctx, content, connection))
-    if record is not None and record.get("hash") == fingerprint(article_of(ctx, content, connection)):
+    if record is not None and record.get("hash") == fingerprint(article_of(ctx, content, connection, known(record))):
         raise AlreadyPublished()
 
 
@@ -118,12 +118,15 @@ def unpublish(ctx: Context, content_id: str, *, delete_remote: bool = False) -> 
 
     delete_remote: the post is taken away from readers first (WordPress: into the trash); otherwise it stays online.
 
-    Raises: NotFound, Conflict; with delete_remote also PublishBusy, UpstreamUnavailable, UpstreamRejected: then nothing has changed here.
+    Raises: NotFound, Conflict; with delete_remote also NoTarget, PublishBusy, UpstreamUnavailable, UpstreamRejected: then nothing has
+    changed here.
     """
     if delete_remote:
         content = ctx.repository(CONTENT).get(content_id)
         connection = Connections(ctx).active(content.site_id)
-        if content.status == "published" and connection is not None:
+        if content.status == "published":
+            if connection is None:
+                raise NoTarget("This site has no active connection, so its post cannot be taken away there; unpublish it here alone.")
             withdraw(ctx, content, connection)
     cleared: dict[str, Any] = dict.fromkeys(("external_id", "external_url", "external_type", "sync_reason", "published_at"))
     cleared |= {"external_metadata": {}, "status": "draft", "sync_status": "none", "held": True, "optimistic": False, "approved": False}

@@ -16,7 +16,7 @@ from chalicelib.core.observability import count, logger
 from chalicelib.core.rewrite import rewrite
 from chalicelib.core.table import Write, update
 from chalicelib.integration.connections import Connection, Connections, publisher_of
-from chalicelib.integration.publish_record import leased, take_lease
+from chalicelib.integration.publish_record import leased, take_lease, web_address
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.ports import Article, ArticleImage, RemotePost, Term
 from chalicelib.writer.content import CONTENT, Content, body_html
@@ -44,10 +44,11 @@ def publish(ctx: Context, content_id: str, *, force: bool = False) -> Content:
         raise NoTarget()
     lease = take_lease(ctx, content, connection)
     try:
-        article = article_of(ctx, content, connection)
-        version = fingerprint(article)
         known = lease.known()
+        article = article_of(ctx, content, connection, known)
+        version = fingerprint(article)
         if not force and known is not None and lease.item.get("hash") == version and content.status == "published":
+            _settled(ctx, content_id)
             raise AlreadyPublished()
         content = _mark(ctx, content_id, sync_status="publishing", sync_reason=None)
         post = publisher_of(ctx, connection, article.site_name).publish(article, known)
@@ -65,14 +66,14 @@ def publish(ctx: Context, content_id: str, *, force: bool = False) -> Content:
 
 def withdraw(ctx: Context, content: Content, connection: Connection) -> bool:
     """Take the content's remote post away from readers, under its lease, and forget what was published there last. The record keeps
-    the post's id. False when there is no such post.
+    the post's id. False when it was gone already.
 
-    Raises: PublishBusy, UpstreamUnavailable, UpstreamRejected.
+    Raises: NoTarget (the connection has published no such post), PublishBusy, UpstreamUnavailable, UpstreamRejected.
     """
     with leased(ctx, content, connection) as lease:
         known = lease.known()
         if known is None:
-            return False
+            raise NoTarget(f"It was not published by the connection {connection.name}, so its post cannot be taken away by it.")
         site = get_site(ctx, content.site_id)
         gone = publisher_of(ctx, connection, site.name, waited_for=True).withdraw(content.id, known)
         ctx.deps.table.write(
@@ -92,6 +93,15 @@ def _mark(ctx: Context, content_id: str, **changes: Any) -> Content:
     return ctx.repository(CONTENT).patch(content_id, changes)
 
 
+def _settled(ctx: Context, content_id: str) -> None:
+    """What was queued once more without having changed is in step with its post: it waits for nothing."""
+
+    def changes(old: Content) -> dict[str, Any]:
+        return {"sync_status": "synced", "optimistic": False} if old.sync_status in ("queued", "publishing") else {}
+
+    rewrite(ctx.repository(CONTENT), content_id, changes, lambda old, new: [])
+
+
 def _say(ctx: Context, content_id: str, sync_status: str, reason: str) -> None:
     """Note on the content how publishing it stands; what goes wrong with that must not hide why publishing failed."""
     try:
@@ -107,7 +117,7 @@ def _published(ctx: Context, content_id: str, connection: Connection, post: Remo
             "sync_status": "synced",
             "sync_reason": "; ".join(post.notes)[:500] or None,
             "external_id": post.external_id,
-            "external_url": post.url,
+            "external_url": web_address(post.url) or None,
             "external_type": connection.target,
             "external_metadata": {**old.external_metadata, "remote_status": post.status},
             "publish_at": None,
@@ -125,8 +135,9 @@ def _published(ctx: Context, content_id: str, connection: Connection, post: Remo
     return rewrite(ctx.repository(CONTENT), content_id, changes, page)
 
 
-def article_of(ctx: Context, content: Content, connection: Connection) -> Article:
-    """The content as a publisher takes it: its body with the figures of all drawn images, its terms, its pictures."""
+def article_of(ctx: Context, content: Content, connection: Connection, known: RemotePost | None) -> Article:
+    """The content as a publisher takes it: its body with the figures of all drawn images, its terms, its pictures. known: its remote post;
+    one that is online stays so, also where new posts are left as drafts."""
     site = get_site(ctx, content.site_id)
     html, pictures = body_html(ctx, content), []
     drawn = [i for i in images_of(ctx, content.id) if i.status == "generated" and i.image_path]
@@ -159,7 +170,7 @@ def article_of(ctx: Context, content: Content, connection: Connection) -> Articl
         primary_keyword=content.primary_keyword or "",
         language=content.language,
         content_type=content.content_type,
-        status=connection.default_status,
+        status="publish" if known is not None and known.status == "publish" else connection.default_status,
         terms=tuple(t for t in terms if t.slug),
         images=tuple(pictures),
         json_ld=_json_ld(ctx, content, site, html, pictures),
@@ -192,7 +203,7 @@ def _json_ld(ctx: Context, content: Content, site: Site, html: str, pictures: li
 def fingerprint(article: Article) -> str:
     """Hash of what a reader would see, to tell whether an article has changed since it was published."""
     texts = [article.title, article.slug, article.html, article.excerpt, article.meta_title, article.meta_description, article.status]
-    texts.append(article.author)
+    texts += [article.author, article.content_type]
     pictures = [(i.filename, i.alt, hashlib.sha256(i.data).hexdigest()) for i in article.images]
     seen: list[Any] = [*texts, [t.slug for t in article.terms], pictures]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()

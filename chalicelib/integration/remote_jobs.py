@@ -22,6 +22,8 @@ QUEUE = "publish"
 POSTS_AT_ONCE = 50
 FAILURES_SHOWN = 50
 MOST_IMPORTED = 20_000
+MOST_BATCHES = 2_000  # of one task on what the site says it has: a site whose pages never end ends it all the same
+ENDLESS = "The site names more and more pages; this stopped after {} of them."
 
 
 def start_sync(ctx: Context, connection: Connection) -> dict[str, Any]:
@@ -64,16 +66,21 @@ def _sync(ctx: Context, connection: Connection, body: dict[str, Any]) -> None:
     if body["step"] == "terms":
         batch = site.terms(body["cursor"])
         _add(counts, "terms", take_terms(ctx, connection.site_id, batch.items))
-        following = {"cursor": batch.next} if batch.next else {"step": "posts", "cursor": ""}
+        more = bool(batch.next) and not _endless(body)
+        following = {"cursor": batch.next, "batches": _batches(body)} if more else {"step": "posts", "cursor": ""}
         _next(ctx, body, counts, f"{counts['terms']} terms looked at.", 20, following)
         return
     posts, after = posts_of(ctx, connection.id, body["cursor"], POSTS_AT_ONCE)
+    began = stamp(ctx.deps.clock.now())
     states = site.states([post for post, _ in posts]) if posts else {}
     for post, content_id in posts:
         try:
-            event = reconcile(ctx, connection, content_id, states[post.external_id])
+            event = reconcile(ctx, connection, content_id, states[post.external_id], seen_at=began)
         except PublishBusy:  # its worker will know better
             _add(counts, "busy")
+            continue
+        except AppError as error:
+            _failed(counts, post.external_id, error)
             continue
         if event is not None:
             _add(counts, event)
@@ -104,17 +111,15 @@ def _import(ctx: Context, connection: Connection, body: dict[str, Any]) -> None:
         try:
             _add(counts, take_over(ctx, connection, body["sector"], article))
         except AppError as error:
-            if error.retryable:
-                raise
-            logger().warning("post not imported", extra={"post": article.state.external_id, "detail": error.message})
-            line = {"id": article.state.external_id, "code": error.code, "message": error.message[:300]}
-            counts["failed"] = [*counts.get("failed", []), line][:FAILURES_SHOWN]
+            _failed(counts, article.state.external_id, error)
     _add(counts, "posts", len(batch.items))
-    if batch.next and counts["posts"] < MOST_IMPORTED:
+    endless = bool(batch.next) and _endless(body)
+    if batch.next and not endless and counts["posts"] < MOST_IMPORTED:
         percentage = min(95, 100 * counts["posts"] // max(1, batch.total)) if batch.next.startswith("post") else 95
-        _next(ctx, body, counts, f"{counts['posts']} posts read.", percentage, {"cursor": batch.next})
+        _next(ctx, body, counts, f"{counts['posts']} posts read.", percentage, {"cursor": batch.next, "batches": _batches(body)})
         return
     said = f"{counts.get('imported', 0)} imported, {counts.get('updated', 0)} updated, {len(counts.get('failed', []))} failed."
+    said = f"{said} {ENDLESS.format(_batches(body))}" if endless else said
     progress.close(ctx, body["task_id"], "succeeded", said, result=_result(counts))
 
 
@@ -131,6 +136,24 @@ def _start(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
 def _next(ctx: Context, body: dict[str, Any], counts: dict[str, Any], said: str, percentage: int, following: dict[str, Any]) -> None:
     progress.report(ctx, body["task_id"], percentage=percentage, phase="SAVE", message=said)
     ctx.deps.jobs.send(QUEUE, {**body, **following, "counts": counts})
+
+
+def _failed(counts: dict[str, Any], external_id: str, error: AppError) -> None:
+    """Note a post that could not be worked on, so that the others can. Raises what another delivery may mend."""
+    if error.retryable:
+        raise error
+    logger().warning("remote post left out", extra={"post": external_id[:80], "detail": error.message})
+    line = {"id": external_id[:80], "code": error.code, "message": error.message[:300]}
+    counts["failed"] = [*counts.get("failed", []), line][:FAILURES_SHOWN]
+
+
+def _batches(body: dict[str, Any]) -> int:
+    """How many batches of the present list have been asked for, this one included."""
+    return int(body.get("batches", 0)) + 1
+
+
+def _endless(body: dict[str, Any]) -> bool:
+    return _batches(body) >= MOST_BATCHES
 
 
 def _add(counts: dict[str, Any], name: str, step: int = 1) -> None:

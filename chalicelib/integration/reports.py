@@ -14,7 +14,7 @@ from chalicelib.core.observability import count, logger
 from chalicelib.core.scope import Scope
 from chalicelib.core.table import Key, put_new
 from chalicelib.integration.connections import CONNECTION, Connection, new_signing_secret
-from chalicelib.integration.publish_record import content_of, known, record_key
+from chalicelib.integration.publish_record import content_of, known, record_key, web_address
 from chalicelib.integration.remote import reconcile, remote_site
 from chalicelib.ports import RemoteState
 from chalicelib.writer.content import CONTENT
@@ -107,7 +107,7 @@ def _apply(ctx: Context, connection: Connection, report: Report) -> bool:
         external_id=str(post.id),
         kind=post.type,
         status=STATUSES.get(report.event, post.status),
-        url=post.link if post.link.startswith(("https://", "http://")) else "",
+        url=web_address(post.link),
         slug=post.slug,
         title=post.title,
         modified_at=post.modified_gmt,

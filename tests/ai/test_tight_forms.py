@@ -103,7 +103,7 @@ def test_every_answer_has_one_that_grammars_can_be_made_of(schema: type[BaseMode
         schema, {**NAMES, **IDEAS, **PICTURES, **ARTICLE, "keywords": IDEAS["keywords"] if schema is Ideas else ARTICLE["keywords"]}
     )
     Draft202012Validator.check_schema(form)
-    assert form["required"] == list(schema.model_fields) and form["additionalProperties"] is False
+    assert set(form["required"]) == set(schema.model_fields) == set(form["properties"]) and form["additionalProperties"] is False
     for node in nodes(form):
         if pattern := node.get("pattern"):
             assert pattern.startswith("^") and pattern.endswith("$") and '"' not in re.sub(r"\[\^[^]]*\]", "", pattern)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 from moto.awslambda_simple.models import lambda_simple_backends
@@ -66,6 +66,28 @@ def new_account(deps: Deps) -> Context:
     return Context(Scope.worker(made.id), deps)
 
 
+class AnyWorld(Protocol):
+    """What an account needs of the world that it is in."""
+
+    deps: Deps
+    site: ScriptedSite
+
+    def work(self) -> None: ...
+
+
+def open_account(world: AnyWorld, keywords: tuple[str, ...] = KEYWORDS, *, credits: int = 5_000, **config: Any) -> "Account":
+    """A new account with a site, a target to publish to and these keywords. config: automation settings; default: publish all."""
+    ctx = new_account(world.deps)
+    site = Sites(ctx).create({"name": "A Site", "slug": "a-site", "ideas_per_cluster": 1 if keywords == FEW else 3})
+    sector = Sectors(ctx).create({"site_id": site.id, "name": "General", "slug": "general"})
+    Connections(ctx).create({"site_id": site.id, "name": "Static site", "target": "static"})
+    account = Account(world, ctx, site.id, sector.id)
+    account.credit(credits)
+    account.add(*keywords)
+    account.configure(**{"publish_mode": "auto", "between_stage_delay_seconds": 0, **config})
+    return account
+
+
 @dataclass
 class World:
     """The stack, its dependencies, and the script that everything outside follows."""
@@ -77,16 +99,7 @@ class World:
     site: ScriptedSite
 
     def account(self, keywords: tuple[str, ...] = KEYWORDS, *, credits: int = 5_000, **config: Any) -> "Account":
-        """A new account with a site, a target to publish to and these keywords. config: automation settings; default: publish all."""
-        ctx = new_account(self.deps)
-        site = Sites(ctx).create({"name": "A Site", "slug": "a-site", "ideas_per_cluster": 1 if keywords == FEW else 3})
-        sector = Sectors(ctx).create({"site_id": site.id, "name": "General", "slug": "general"})
-        Connections(ctx).create({"site_id": site.id, "name": "Static site", "target": "static"})
-        account = Account(self, ctx, site.id, sector.id)
-        account.credit(credits)
-        account.add(*keywords)
-        account.configure(**{"publish_mode": "auto", "between_stage_delay_seconds": 0, **config})
-        return account
+        return open_account(self, keywords, credits=credits, **config)
 
     def begin(self) -> None:
         """An empty script, and nothing left over of the test before."""
@@ -129,7 +142,7 @@ class World:
 class Account:
     """One tenant's site with one sector, and its runs."""
 
-    world: World
+    world: AnyWorld
     ctx: Context
     site: str
     sector: str

@@ -19,6 +19,7 @@ from chalicelib.auth.sites import Sectors, Sites
 from chalicelib.automation import control
 from chalicelib.automation.runs import RUN, Runs
 from chalicelib.automation.schedule import save_config
+from chalicelib.billing.audit import audit_account
 from chalicelib.billing.credits import Ledger
 from chalicelib.core.config import Config
 from chalicelib.core.context import Context
@@ -42,10 +43,12 @@ from infra.build import template
 from infra.local.pace import hurried
 from infra.local.stack import LocalStack
 from tests.adapters.fake_wordpress import FakeWordPress
-from tests.adapters.scripted_server import LoopbackServer
-from tests.ai.faults.wire import Wire
+from tests.adapters.scripted_server import Asked, LoopbackServer, Reply
+from tests.ai.faults.wire import CHAT, IMAGES, Wire, said
 from tests.automation.faults import MovableClock
 from tests.automation.pipeline import FEW, new_account
+from tests.e2e.openai_writer import slow_down
+from tests.infra.contention import Contention, contended
 
 PLATFORMS_KEY, OWN_KEY = "sk-platform-0123456789abcdef", "sk-account-0123456789abcdef"
 LIMIT_SECONDS = 60
@@ -72,11 +75,10 @@ class Scene:
         sector = Sectors(ctx).create({"site_id": site.id, "name": "General", "slug": "general"})
         made = Connections(ctx).create({"site_id": site.id, "name": "Target", **connection})
         Ledger(ctx.deps.table, ctx.tenant, self.clock).grant("first", 5_000)
-        keywords = ctx.repository(KEYWORD)
-        for text in FEW:
-            keywords.create(keywords.new(sector.id, keyword_id(text, None, ""), keyword=text, volume_override=100, difficulty_override=10))
         save_config(ctx, site.id, {"publish_mode": "auto", "between_stage_delay_seconds": 0})
-        return Account(self, ctx, site.id, sector.id, made)
+        account = Account(self, ctx, site.id, sector.id, made)
+        account.want(*FEW)
+        return account
 
     def settle(self, until: Callable[[], bool] = lambda: True) -> None:
         """Work everything off, and messages whose next delivery is due after a wait."""
@@ -99,6 +101,12 @@ class Account:
 
     def __init__(self, scene: Scene, ctx: Context, site: str, sector: str, connection: Connection) -> None:
         self.scene, self.ctx, self.site, self.sector, self.connection = scene, ctx, site, sector, connection
+
+    def want(self, *keywords: str) -> list[str]:
+        """Add keywords. Returns their ids."""
+        there = self.ctx.repository(KEYWORD)
+        new = [there.new(self.sector, keyword_id(k, None, ""), keyword=k, volume_override=100, difficulty_override=10) for k in keywords]
+        return [there.create(keyword).id for keyword in new]
 
     def run(self) -> dict[str, Any]:
         run = control.start(self.ctx, self.site)
@@ -129,6 +137,23 @@ class Account:
         return shown
 
 
+def an_articles_worth() -> list[str]:
+    """Five keywords of one new cluster."""
+    subject = random_id(6)
+    return [f"{subject} {kind}" for kind in ("machine", "beans", "grinder", "cups", "recipes")]
+
+
+def _longer(answer: dict[str, Any]) -> dict[str, Any]:
+    """An article whose text does not compress below what an item of the table takes."""
+    if "html" in answer:
+        words = " ".join(random_id(400) for _ in range(50))  # few, since their number is checked
+        answer["html"] += f"<p>{words}.</p>"
+    return answer
+
+
+longer = said(_longer)
+
+
 @pytest.fixture(scope="module")
 def declared() -> dict[str, Any]:
     return template("local")
@@ -146,6 +171,7 @@ def scene(declared: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) ->
             with LocalStack(declared, environment=settings) as stack, hurried():
                 arn = stack.stack.outputs[secret.OUTPUT]
                 assert secret.store(boto3.client("secretsmanager"), arn, "openai", PLATFORMS_KEY) == ["openai"]
+                wire.always(CHAT, longer)
                 made = Scene(stack, model, wire, wordpress)
                 catalogue.install(made.deps)
                 try:
@@ -199,9 +225,8 @@ def test_a_run_with_a_key_of_its_own(scene: Scene, own: Account) -> None:
 def test_what_is_asked_for_by_hand(scene: Scene, whose: str, request: pytest.FixtureRequest) -> None:
     """The workers: clusters, ideas, an article and its pictures, each as a task."""
     account: Account = request.getfixturevalue(whose)
-    ctx, keywords = account.ctx, account.ctx.repository(KEYWORD)
-    texts = [text.replace("espresso", f"{whose} tea") for text in FEW]
-    ids = [keywords.create(keywords.new(account.sector, keyword_id(t, None, ""), keyword=t, volume_override=50)).id for t in texts]
+    ctx = account.ctx
+    ids = account.want(*(text.replace("espresso", f"{whose} tea") for text in FEW))
     account.done(tasks.submit(ctx, "auto_cluster", [account.sector], ids=ids))
     account.done(tasks.submit(ctx, "generate_ideas", [account.all_of(CLUSTER)[-1].id]))
     task = queue_idea(ctx, account.all_of(IDEA)[-1].id)
@@ -217,6 +242,41 @@ def test_what_is_asked_for_by_hand(scene: Scene, whose: str, request: pytest.Fix
     assert {image.status for image in images_of(ctx, content.id)} == {"generated"}
 
 
+@pytest.mark.parametrize("contention", [Contention(transactions=2), Contention(conditions=True)], ids=["transactions", "conditions"])
+@pytest.mark.parametrize("whose", ["platforms", "own"])
+def test_a_run_among_others(scene: Scene, whose: str, contention: Contention, request: pytest.FixtureRequest) -> None:
+    """Whatever another was first with: it is read again or tried again, and the books are right in the end."""
+    account: Account = request.getfixturevalue(whose)
+    account.want(*an_articles_worth())
+    run = control.start(account.ctx, account.site)
+    with contended(scene.deps.table.client, contention):
+        scene.settle(lambda: account.runs.get(run.id).status != "running")
+    shown = account.shown(run.id)
+    assert shown["status"] == "completed", account.runs.logs(run.id)
+    assert {function for function, _, _ in contention.met} >= {
+        f"igny8-local-{name}" for name in ("RunControl", "Stage1", "Stage4", "Stage7")
+    }
+    assert audit_account(scene.deps.table, account.ctx.tenant, at_rest=True) == []
+
+
+@pytest.mark.parametrize("asked_for", ["ClusterNames", "Ideas", "ArticleDraft", "ImagePrompts", "pictures"])
+def test_a_run_whose_provider_stops_answering(scene: Scene, platforms: Account, asked_for: str) -> None:
+    """It waits for the provider, and the scheduler has it go on."""
+
+    def refuse(asked: Asked, good: Reply) -> Reply:
+        form = asked.json().get("response_format", {}).get("json_schema", {}).get("name", "pictures")
+        return slow_down() if form == asked_for else good
+
+    platforms.want(*an_articles_worth())
+    scene.wire.always(IMAGES if asked_for == "pictures" else CHAT, refuse)
+    run = platforms.run()
+    assert (run["status"], run["reason"]) == ("paused", "provider"), platforms.runs.logs(run["id"])
+    scene.wire.standing.clear()
+    scene.wire.always(CHAT, longer)
+    scene.pass_time(hours=1)
+    assert platforms.shown(run["id"])["status"] == "completed", platforms.runs.logs(run["id"])
+
+
 def test_a_keyword_file_by_an_upload(platforms: Account) -> None:
     ctx, rows = platforms.ctx, b"keyword,volume\nmoka pot,900\npour over kettle,300\n"
     place = keyword_uploads.open_upload(ctx, "keywords.csv", len(rows))
@@ -226,17 +286,18 @@ def test_a_keyword_file_by_an_upload(platforms: Account) -> None:
 
 
 def test_published_again_later_and_taken_over_from_the_site(scene: Scene, own: Account) -> None:
-    (content,) = [c for c in own.all_of(CONTENT) if c.status == "published"]
+    content = next(c for c in own.all_of(CONTENT) if c.status == "published")
     scene.wordpress.trash(int(content.external_id))
     own.done(remote_jobs.start_sync(own.ctx, own.connection))
     assert own.ctx.repository(CONTENT).get(content.id).status == "draft"
     own.done(publish_requests.request(own.ctx, content.id))
     own.done(remote_jobs.start_import(own.ctx, own.connection, own.sector))
     publish_requests.unpublish(own.ctx, content.id)
-    drip.schedule(own.ctx, content.id, scene.clock.now() + timedelta(hours=1))
+    waiting = next(c for c in own.all_of(CONTENT) if c.status == "review")
+    drip.schedule(own.ctx, waiting.id, scene.clock.now() + timedelta(hours=1))
     scene.pass_time(hours=2)
-    again = own.ctx.repository(CONTENT).get(content.id)
-    assert (again.status, again.sync_reason) == ("published", None)
+    online = own.ctx.repository(CONTENT).get(waiting.id)
+    assert (online.status, online.sync_reason) == ("published", None)
 
 
 def test_a_month_goes_by(scene: Scene, platforms: Account) -> None:

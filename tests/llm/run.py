@@ -31,7 +31,7 @@ PAUSE_SECONDS = 5.0
 BATCH = 10  # calls of one function in a row: the server remembers how a prompt begins
 FIGURES, FAILURES = LOG.with_name("llm-figures.md"), LOG.with_name("llm-failures.log")
 # A low temperature keeps a small model at its example; the context ends what runs away.
-SERVER = Settings(context=1792, niceness=int(os.environ.get("NICE", "10")), sampling={"temp": 0.3})
+SERVER = Settings(context=1792, niceness=int(os.environ.get("NICE", "10")), sampling={"temp": 0.45})
 
 
 @dataclass

@@ -31,13 +31,13 @@ class _Group:
 
 
 def load(ctx: Context, sector_id: str, options: Options, embed: Embed) -> Loaded:
-    """item: a sector's id. options.ids: only these keywords. Raises: Skip when there are fewer than 5."""
+    """item: a sector's id. options.ids: only these keywords. Raises: Skip when there are fewer than 5, or none to go on with."""
     service = Keywords(ctx)
     pending = service.pending(sector_id, MAX_KEYWORDS)
     if options.ids:
         wanted = set(options.ids)
         pending = [k for k in service.repository.get_many(wanted).values() if k.sector_id == sector_id and not k.cluster and not k.disabled]
-    if len(pending) < MIN_KEYWORDS:
+    if len(pending) < (1 if options.resumed else MIN_KEYWORDS):
         raise Skip(f"Too few keywords to cluster: {len(pending)} of at least {MIN_KEYWORDS}.")
     every = _clusters(ctx, sector_id)
     clusters = [c for c in every if not c.disabled]

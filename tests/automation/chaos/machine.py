@@ -145,7 +145,7 @@ class Machine:
         elif wait.seconds is None:
             fiber.ready = True
         else:
-            fiber.until, fiber.token = self._now() + wait.seconds, wait.token
+            fiber.until, fiber.token = round(self._now() + wait.seconds, 3), wait.token  # the clock knows milliseconds
 
     def _begin_branches(self, parent: Fiber, count: int) -> None:
         beginning, parent.queued = parent.queued[:count], parent.queued[count:]
