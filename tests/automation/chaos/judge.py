@@ -21,6 +21,7 @@ KINDS = {"keyword": KEYWORD, "cluster": CLUSTER, "idea": IDEA, "task": TASK, "co
 NAMES = {"keyword": "keyword", "cluster": "name", "idea": "idea_title", "task": "title", "content": "title"}
 # What differs from one run to the next by itself, or says how often something was tried.
 VOLATILE = {"id", "version", "order", "provenance", "prompt_provenance", "attempts", "external_id", "external_url", "external_metadata"}
+_UNCOUNTED = {"pk", "sk", "kind", "ttl", "version", "ai_requests"}  # who dies may ask a model again, and that counts
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z?")
 _FILE = re.compile(r"[0-9a-z]{8,}(?:-v\d+)?\.(?:png|webp|jpe?g)")
 
@@ -113,8 +114,8 @@ def end_state(account: Account, run_id: str) -> list[str]:
     everything = [i for i in table.scan_all() if i["pk"].startswith(account.ctx.tenant)]
     lines += [f"{n} items of kind {kind}" for kind, n in Counter(i.get("kind", "none") for i in everything).items() if kind != "none"]
     for item in everything:  # maintained counts and the plan's use
-        figures = {k: v for k, v in item.items() if k not in ("pk", "sk", "kind", "ttl", "version") and isinstance(v, int)}
-        if "kind" not in item and "#B" not in item["pk"][-2:] and set(item) - {"pk", "sk"} == set(figures):
+        figures = {k: v for k, v in item.items() if k not in _UNCOUNTED and isinstance(v, int)}
+        if "kind" not in item and not item["pk"].endswith("#B") and set(item) - _UNCOUNTED == set(figures):
             lines.append(f"count {plain(item['pk'])} {plain(item['sk'])}: {json.dumps(figures, sort_keys=True)}")
     return lines
 

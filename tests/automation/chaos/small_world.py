@@ -40,8 +40,11 @@ class OfItself(OfflineTextModel):
     """The offline writer, told nothing of the site's other pages: what it writes does not depend on what was written first."""
 
     def complete(self, request: ports.TextRequest) -> ports.TextAnswer:
-        facts = {**request.facts, **{name: [] for name in ("taken_titles", "links") if name in request.facts}}
-        return super().complete(replace(request, facts=facts))
+        facts = {**request.facts, **{name: [] for name in ("taken_titles", "taken_names", "links") if name in request.facts}}
+        if request.function != "auto_cluster":
+            return super().complete(replace(request, facts=facts))
+        answers = [super(OfItself, self).complete(replace(request, facts={**facts, "clusters": [c]})) for c in facts["clusters"]]
+        return replace(answers[0], text=json.dumps({"clusters": [c for a in answers for c in json.loads(a.text)["clusters"]]}))
 
 
 @dataclass
