@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from chalicelib.auth.accounts import need_active
 from chalicelib.automation import control
 from chalicelib.automation.config import AutomationConfig, Configs
 from chalicelib.automation.runs import ACTIVE_RUNS, RUN
@@ -114,6 +115,7 @@ def _start_due(deps: Deps, item: dict[str, Any], now: datetime) -> int:
         configs.repository.save(config, moved, *rescheduling(ctx, config, moved))
     except Stale:
         return 0  # another tick was first
+    need_active(ctx)
     control.start(ctx, item["site"], trigger="scheduled")
     return 1
 

@@ -16,7 +16,7 @@ from chalicelib.core import deadline
 from chalicelib.core.errors import AppError, TableBusy
 from chalicelib.core.table import Item
 
-TURNS = 60  # with these windows about four minutes, for which a reservation lasts in any case
+TURNS = 80  # with these windows about seven minutes, for which a reservation lasts in any case
 UNANSWERED = 4  # how often the table may not answer at all, each time for seconds
 FIRST_SECONDS, LONGEST_SECONDS = 0.01, 16.0
 T = TypeVar("T")

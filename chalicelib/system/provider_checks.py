@@ -36,6 +36,8 @@ def try_provider(ctx: Context, integration_type: str) -> dict[str, Any]:
         provider = provider_for(ctx, "image")
         if saved.provider and not provider.own_key:
             return _said(False, f"There is no active key of {saved.provider}; the platform's provider draws.", provider.named, 0)
+        if not provider.own_key and provider.named.provider != "offline":  # each picture costs the platform money
+            return _said(True, "The platform's provider draws; there is nothing of your own to try.", provider.named, 0)
         return _draw(ctx, provider.choice)
     if saved.api_key_sealed is None:
         return _said(False, "There is no API key of your own yet.", ProviderChoice(integration_type, saved.model), 0)

@@ -117,12 +117,20 @@ class Settings(Service[IntegrationSettings]):
     def _stored(
         self, there: IntegrationSettings, integration_type: str, fields: dict[str, Any], if_match: int | None
     ) -> IntegrationSettings:
+        def changes(old: IntegrationSettings) -> dict[str, Any]:
+            moved = fields["base_url"] not in ("", old.base_url)  # without one it is the provider's own server
+            if moved and old.api_key_sealed is not None and "api_key_sealed" not in fields:
+                raise ValidationFailed.field(
+                    "api_key", "is required again when the address changes: a key goes only where it was given for."
+                )
+            return fields
+
         if self.repository.find(integration_type) is None:
             try:
                 return self.repository.create(self.repository.new("", integration_type, **fields))
             except Duplicate:  # somebody saved them at the same moment: ours come last
                 pass
-        return rewrite(self.repository, there.id, lambda old: fields, lambda old, new: [], if_match=if_match)
+        return rewrite(self.repository, there.id, changes, lambda old, new: [], if_match=if_match)
 
     def _of_platform(self, wanted: SettingsBody) -> None:
         """Raises: ValidationFailed when the platform's provider cannot do what is wanted of it."""

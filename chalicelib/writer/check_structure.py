@@ -66,7 +66,7 @@ def headings(draft: Draft) -> Iterator[Finding]:
     found = reading.headings
     if any(one.level == 1 for one in found):
         yield Finding("h1_in_body", "warning", "The body contains an h1; the page's title is one already.")
-    second = sum(1 for one in found if one.level == 2)
+    second = sum(1 for one in found if one.level == 2 and one.text)
     if reading.words >= 250 and second == 0:
         yield Finding("missing_h2", "warning", "The text is not divided: it has no h2.")
     elif reading.words >= 500 and second == 1:

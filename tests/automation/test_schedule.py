@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.auth.accounts import ACCOUNT
 from chalicelib.automation import control
 from chalicelib.automation.config import AutomationConfig, config_of
 from chalicelib.automation.schedule import RECOVERIES, check_scheduled_automations, next_due, save_config
@@ -83,6 +84,15 @@ def test_what_cannot_start_hinders_nobody(world: World) -> None:
     control.cancel(busy.ctx, held.id)
     for account in (poor, busy, fine):
         account.configure(enabled=False)
+
+
+def test_nothing_begins_for_an_account_that_is_suspended(world: World) -> None:
+    account = world.account(FEW, enabled=True)
+    account.ctx.repository(ACCOUNT).patch(account.ctx.tenant, {"status": "suspended"})
+    world.clock.forward(days=1, hours=1)
+    assert check_scheduled_automations(world.deps)["started"] == 0
+    assert account.runs.holder(account.site) is None
+    account.configure(enabled=False)
 
 
 def test_a_run_whose_execution_died_goes_on(world: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.auth.accounts import ACCOUNT
 from chalicelib.core.errors import UpstreamUnavailable
 from chalicelib.integration import drip
 from chalicelib.integration.slots import DAYS, PublishSlots, places_after
@@ -164,6 +165,71 @@ def test_a_queue_that_does_not_answer_loses_nothing(desk: Desk, publisher: Any) 
     assert due(desk, one) == [one]
     desk.api.work_off()
     assert list(publisher.posts) == [one]
+
+
+def test_a_worker_that_is_faster_than_the_schedule_has_the_last_word(desk: Desk, publisher: Any) -> None:
+    desk.connected()
+    one = desk.content("One")["id"]
+    soon = desk.api.deps.clock.now() + timedelta(minutes=1)
+    desk.api.post(f"writer/content/{one}/schedule", {"publish_at": soon.isoformat()})
+    at(desk, soon)
+
+    class Eager(RecordingJobs):
+        def send(self, queue: str, body: dict[str, Any], delay_seconds: int = 0) -> str:
+            if body["content"] != one:
+                return "left"
+            desk.api.deps.jobs.send(queue, body)
+            desk.api.work_off()
+            return "done"
+
+    drip.publish_due(replace(desk.api.deps, jobs=Eager()))
+    found = desk.api.get(f"writer/content/{one}").data
+    assert (found["sync_status"], found["status"], found["publish_at"]) == ("synced", "published", None)
+    assert due(desk, one) == [] and listed(desk) == []
+
+
+def test_put_back_as_it_was_before_its_time_it_waits_for_nothing(desk: Desk, publisher: Any) -> None:
+    one = desk.connected().content("One")["id"]
+    path = f"writer/content/{one}"
+    desk.api.finished(desk.api.post(f"{path}/publish"))
+    desk.api.patch(path, {"title": "Two"})
+    soon = desk.api.deps.clock.now() + timedelta(minutes=1)
+    assert desk.api.post(f"{path}/schedule", {"publish_at": soon.isoformat()}).status == 200
+    desk.api.patch(path, {"title": "One"})
+    at(desk, soon)
+    assert due(desk, one) == [one]
+    desk.api.work_off()
+    assert desk.api.get(path).data["sync_status"] == "synced"
+
+
+@pytest.mark.parametrize("how", ["publish", "reject", "delete"])
+def test_a_place_that_nobody_waits_for_any_more_is_free(desk: Desk, publisher: Any, how: str) -> None:
+    desk.connected()
+    turned_on(desk)
+    one, two, three = (desk.content(name)["id"] for name in ("One", "Two", "Three"))
+    desk.api.patch(f"writer/content/{one}", {"status": "review"})
+    first = desk.api.post(f"writer/content/{one}/schedule", {}).data["publish_at"]
+    if how == "publish":
+        desk.api.finished(desk.api.post(f"writer/content/{one}/publish"))
+    elif how == "reject":
+        assert desk.api.post(f"writer/content/{one}/reject", {"note": "No."}).status == 200
+    else:
+        assert desk.api.delete(f"writer/content/{one}").status == 200
+    assert listed(desk) == []
+    assert desk.api.post(f"writer/content/{two}/schedule", {}).data["publish_at"] == first
+    assert desk.api.post(f"writer/content/{three}/schedule", {}).data["publish_at"] > first
+    assert [s["content"] for s in listed(desk)] == [two, three]
+
+
+def test_nothing_goes_online_for_an_account_that_is_suspended(desk: Desk, publisher: Any) -> None:
+    desk.connected()
+    one, soon, ctx = desk.content("One")["id"], desk.api.deps.clock.now() + timedelta(minutes=1), desk.api.ctx
+    desk.api.post(f"writer/content/{one}/schedule", {"publish_at": soon.isoformat()})
+    ctx.repository(ACCOUNT).patch(ctx.tenant, {"status": "suspended"})
+    at(desk, soon)
+    assert due(desk, one) == []
+    found = desk.api.get(f"writer/content/{one}").data
+    assert (found["sync_status"], found["publish_at"]) == ("failed", None) and "account" in found["sync_reason"]
 
 
 def test_what_is_refused(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """An account's own AI providers over HTTP: keys go in and never come out, tests, who is asked with whose key and at what price."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,6 +75,28 @@ def test_what_is_wrong_with_settings_is_named(api: Rest) -> None:
     assert api.put(f"{INTEGRATIONS}/gemini", {}).status == 404
     version = save(api, "openai", model="a")["version"]
     assert api.put(f"{INTEGRATIONS}/openai", {"model": "b"}, headers={"if-match": f'"{version + 1}"'}).status == 412
+
+
+def test_a_key_goes_only_where_it_was_given_for(api: Rest) -> None:
+    """Keys are write-only: whoever may set the address must not get one sent to a server of theirs."""
+    path = "system/settings/integrations/openai"
+    save(api, "openai", api_key=KEY, base_url="https://llm.test/v1")
+    moved = api.put(path, {"base_url": "https://evil.test/v1"})
+    assert (moved.status, list(moved.error["fields"])) == (400, ["api_key"])
+    assert api.get(path).data["base_url"] == "https://llm.test/v1"
+    save(api, "openai", base_url="https://llm.test/v1/", model="other")
+    save(api, "openai", base_url="https://evil.test/v1", api_key="sk-another-0123456789")
+    save(api, "openai", api_key=None)
+    save(api, "openai", base_url="https://llm.test/v1")
+
+
+def test_trying_the_platforms_provider_costs_the_platform_nothing(api: Rest, models: Models) -> None:
+    """It would be a picture for nobody at the platform's expense, as often as the throttle lets it through."""
+    config = replace(api.deps.config, ai_provider="openai", openai_api_key="sk-platform-0123456789")
+    deps = replace(api.deps, config=config)
+    platforms = Rest(api.routers, deps, api.scope)
+    said = platforms.post(f"{INTEGRATIONS}/image_generation/test_connection").data
+    assert (said["ok"], said["provider"], models.images.asked) == (True, "openai", []) and "platform" in said["message"]
 
 
 def test_who_is_asked_with_whose_key(api: Rest) -> None:

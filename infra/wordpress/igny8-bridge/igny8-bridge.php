@@ -88,11 +88,17 @@ final class IGNY8_Bridge {
 		if ( ! is_ssl() && 'local' !== wp_get_environment_type() ) {
 			return $user; // as with application passwords: never in the clear
 		}
+		if ( ! get_userdata( $settings['user'] ) ) {
+			return $user; // the user who made the key is gone, and the key with them
+		}
 		self::$by_key = true;
 		return $settings['user'];
 	}
 
 	private static function is_rest() {
+		if ( is_admin() ) {
+			return false; // admin-ajax.php?rest_route=/ is none
+		}
 		if ( isset( $_GET['rest_route'] ) ) {
 			return true;
 		}
@@ -399,6 +405,8 @@ final class IGNY8_Bridge {
 		$sent = wp_remote_post( $settings['report_url'], array(
 			'timeout'     => 5,
 			'redirection' => 0,
+			// Whoever holds the key names the address: it must not lead into the server's own network.
+			'reject_unsafe_urls' => 'local' !== wp_get_environment_type(),
 			'headers'     => array(
 				'Content-Type'      => 'application/json',
 				'X-IGNY8-Timestamp' => $time,

@@ -95,9 +95,11 @@ def end_state(account: Account, run_id: str) -> list[str]:
         return _FILE.sub("<file>", _TIME.sub("<time>", text))
 
     lines = [
-        f"{kind} {plain(json.dumps({k: v for k, v in record.model_dump().items() if k not in VOLATILE}, sort_keys=True, default=str))}"
+        plain(f"{kind} {names.get(record.id, record.id)} {name}: {json.dumps(value, sort_keys=True, default=str)}")
         for kind, found in records.items()
         for record in found
+        for name, value in record.model_dump().items()
+        if name not in VOLATILE
     ]
     for content in records["content"]:
         lines.append(f"body of {names[content.id]}: {_short(plain(body_html(account.ctx, content)).encode())}")

@@ -1,14 +1,16 @@
-"""Lives of Lambdas, counted by what they do to the world outside, and ended where a plan says so.
+"""Lives of Lambdas, counted by what they do to the world outside, and ended or held up where a plan says so.
 
 An invocation does one thing after the other: writes to a table, asks a model, publishes, sends, answers a token. It can die before each of
-them and after the last. A dead invocation does nothing more, whatever its `finally` blocks try.
+them and after the last; a dead one does nothing more, whatever its `finally` blocks try. Or it stalls there: whoever called it gives it up
+and asks another, and later, in the middle of whatever is then under way, it wakes and goes on as if nothing had been. Each invocation has a
+thread, of which one runs at a time.
 """
 
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from chalicelib import ports
 from chalicelib.core.table import Item, Table, Write
@@ -18,6 +20,11 @@ from tests.automation.faults import LambdaDied
 BEFORE, BETWEEN, AFTER = "before the effect", "between effect and record", "after the record"
 ASKING = "asking what is next"
 PLACES = (ASKING, BEFORE, BETWEEN, AFTER)
+Fate = Literal["lives", "dies", "stalls"]
+
+
+class Stalled(Exception):
+    """The invocation does not answer; it may go on one day."""
 
 
 @dataclass(frozen=True)
@@ -32,42 +39,67 @@ class Point:
     stage: int = 0
 
 
-@dataclass
 class Life:
-    """One invocation on its way."""
+    """One invocation on its way. do: what it is there for."""
 
-    name: str
-    nth: int
-    stage: int
-    asking: bool
-    item: str
-    step: int = 0
-    dead: bool = False
+    def __init__(self, name: str, nth: int, stage: int, asking: bool, item: str, do: Callable[[], Any]) -> None:
+        self.name, self.nth, self.stage, self.asking, self.item = name, nth, stage, asking, item
+        self.step, self.dead, self.done = 0, False, False
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self._do, self._halted, self._go = do, threading.Semaphore(0), threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        _here.life = self
+        try:
+            self.result = self._do()
+        except BaseException as error:  # handed to whoever asked for this life
+            self.error = error
+        self.done = True
+        self._halted.release()
+
+    def begin(self) -> None:
+        """Run until it ends or stalls."""
+        self._thread.start()
+        self._halted.acquire()
+
+    def stall(self) -> None:
+        """Called by itself: stop here until it is woken."""
+        self._halted.release()
+        self._go.acquire()
+
+    def wake(self) -> None:
+        """Run from where it stalled, to its end."""
+        self._go.release()
+        self._halted.acquire()
 
 
-Plan = Callable[["Lives", Life], bool]  # whether it dies here
+Plan = Callable[["Lives", Life], Fate]  # asked before each effect and at each end
+_here = threading.local()
 
 
-def nobody(lives: "Lives", life: Life) -> bool:
-    return False
+def nobody(lives: "Lives", life: Life) -> Fate:
+    return "lives"
 
 
 @dataclass
 class Lives:
-    """plan: asked before each effect and at each end. points: where an invocation could have died. deaths: where one did."""
+    """points: where an invocation could have died. deaths: where one did, or stalled. asleep: who stalled; wakes_after: how many effects
+    of others later it wakes."""
 
     plan: Plan = nobody
+    wakes_after: int = 0
     points: list[Point] = field(default_factory=list)
     deaths: list[Point] = field(default_factory=list)
     effects: Counter[str] = field(default_factory=Counter)
-    _now: Life | None = None
+    asleep: list[Life] = field(default_factory=list)
     _items: dict[tuple[str, str], int] = field(default_factory=dict)
     _times: Counter[str] = field(default_factory=Counter)
     _done: dict[tuple[int, str], str] = field(default_factory=dict)  # stage, item -> the place its work has come to
 
-    @contextmanager
-    def life(self, function: str, event: dict[str, Any]) -> Iterator[None]:
-        """An invocation. Raises: LambdaDied."""
+    def live(self, function: str, event: dict[str, Any], do: Callable[[], Any]) -> Any:
+        """An invocation from its beginning to its end. Raises: LambdaDied, Stalled, what it raises."""
         action, item = str(event.get("action", "")), str(event.get("item", ""))
         number = int(event.get("stage") or function.removeprefix("stage_")) if item or action == "next" else 0
         name = f"{function} {action}".strip()
@@ -75,16 +107,31 @@ class Lives:
             known = [i for f, i in self._items if f == name]
             name += f" {self._items.setdefault((name, item), len(known) + 1)}"
         self._times[name] += 1
-        outer, self._now = self._now, Life(name, self._times[name], number, action == "next", item)
-        try:
-            yield
+
+        def whole() -> Any:
+            answer = do()
             self._may_die()
-        finally:
-            self._now = outer
+            return answer
+
+        life = Life(name, self._times[name], number, action == "next", item, whole)
+        life.begin()
+        if not life.done:
+            self.asleep.append(life)
+            raise Stalled(name)
+        if life.error is not None:
+            raise life.error
+        return life.result
+
+    def wake_all(self) -> bool:
+        """Let those who stalled go on to their ends, whatever these are. Returns whether there were any."""
+        found, self.asleep = self.asleep, []
+        for life in found:
+            life.wake()
+        return bool(found)
 
     def effect(self, kind: str, do: Callable[[], Any], reaches: str = "") -> Any:
         """Something done to the world outside. reaches: the place that the item's work has come to by it."""
-        life = self._now
+        life: Life | None = getattr(_here, "life", None)
         if life is None:
             return do()
         self._may_die()
@@ -96,20 +143,27 @@ class Lives:
         return answer
 
     def _may_die(self) -> None:
-        life = self._now
-        assert life is not None
+        life: Life = _here.life
         if life.dead:
             raise LambdaDied(life.name)
+        if self.asleep:
+            self.wakes_after -= 1
+            if self.wakes_after < 0:
+                self.wake_all()
         place = ASKING if life.asking else self._done.get((life.stage, life.item), BEFORE) if life.stage else self._of_run(life)
         point = Point(life.name, life.nth, life.step, place, life.stage)
         self.points.append(point)
-        if self.plan(self, life):
+        fate = self.plan(self, life)
+        if fate == "lives":
+            return
+        self.deaths.append(point)
+        if fate == "dies":
             life.dead = True
-            self.deaths.append(point)
             raise LambdaDied(life.name)
+        life.stall()
 
     def _of_run(self, life: Life) -> str:
-        """Of what begins, ends or takes up a run: nothing done, something done, all done is known at the end alone."""
+        """Of what begins, ends or takes up a run: whether anything is done."""
         return BEFORE if not life.step else BETWEEN
 
 

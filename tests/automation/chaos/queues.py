@@ -67,7 +67,7 @@ class Queues:
             "awsRegion": "us-east-1",
         }
         answer = handler({"Records": [record]})
-        if not answer["batchItemFailures"]:
+        if not answer["batchItemFailures"] and message in self.messages:
             self.messages.remove(message)
 
     def redrive(self, queue: str) -> int:

@@ -11,7 +11,7 @@ from chalicelib.automation.run_record import ACTIVE
 from chalicelib.core.context import Context
 from chalicelib.core.scope import Scope
 from tests.automation.chaos.judge import Verdict, end_state, judge
-from tests.automation.chaos.lives import Life, Lives, Plan, Point, nobody
+from tests.automation.chaos.lives import Fate, Life, Lives, Plan, Point, Stalled, nobody
 from tests.automation.chaos.memory_tables import MemoryClient
 from tests.automation.chaos.small_world import SmallWorld, small_world
 from tests.automation.faults import LambdaDied
@@ -48,7 +48,6 @@ class Outcome:
     deaths: list[Point]
     verdict: Verdict
     ticks: int = 0
-    wanted: int = 0
     log: list[str] = field(default_factory=list)
 
 
@@ -76,13 +75,13 @@ def undisturbed(start: Beginning) -> Undisturbed:
         return Undisturbed(end_state(account, run), tuple(dict.fromkeys(world.lives.points)))
 
 
-def disturbed(start: Beginning, seed: int, plan: Plan, expected: Sequence[str], deaths_wanted: int = 1) -> Outcome:
+def disturbed(start: Beginning, seed: int, plan: Plan, expected: Sequence[str], *, wakes_after: int = 0, **about: Any) -> Outcome:
     """One run with deaths, and everything that gets it to its end by itself: retries, deliveries, the scheduler."""
-    lives = Lives(plan)
+    lives = Lives(plan, wakes_after, **about)
     with continued(start, seed, lives=lives) as (world, account):
         run, ticks = _to_its_end(world, account)
         lives.plan = nobody
-        return Outcome(seed, lives.deaths, judge(account, run, list(expected)), ticks, deaths_wanted, account.log(run))
+        return Outcome(seed, lives.deaths, judge(account, run, list(expected)), ticks, account.log(run))
 
 
 def _to_its_end(world: SmallWorld, account: Account) -> tuple[str, int]:
@@ -91,12 +90,13 @@ def _to_its_end(world: SmallWorld, account: Account) -> tuple[str, int]:
     for ticks in range(TICKS):
         if run is None and (run := account.runs.holder(account.site)) is None:
             try:
-                with world.lives.life("run_now", {}):
-                    run = control.start(account.ctx, account.site)
-            except LambdaDied:
+                run = world.lives.live("run_now", {}, lambda: control.start(account.ctx, account.site))
+            except (LambdaDied, Stalled):
                 run = account.runs.holder(account.site)
         world.work()
         if run is not None and account.runs.get(run.id).status not in ACTIVE:
+            if world.lives.wake_all():
+                world.work()
             return run.id, ticks
         world.tick()
     assert run is not None
@@ -104,11 +104,12 @@ def _to_its_end(world: SmallWorld, account: Account) -> tuple[str, int]:
 
 
 # -- plans
-def at(point: Point) -> Plan:
-    """Die there, once."""
+def at(point: Point, fate: Fate = "dies") -> Plan:
+    """Die or stall there, once."""
 
-    def plan(lives: Lives, life: Life) -> bool:
-        return not lives.deaths and (life.name, life.nth, life.step) == (point.invocation, point.nth, point.step)
+    def plan(lives: Lives, life: Life) -> Fate:
+        there = not lives.deaths and (life.name, life.nth, life.step) == (point.invocation, point.nth, point.step)
+        return fate if there else "lives"
 
     return plan
 
@@ -117,11 +118,11 @@ def pair(first: Point, gap: int) -> Plan:
     """Die there, and again when so many more effects could have happened, whoever that hits."""
     there, seen = at(first), [0]
 
-    def plan(lives: Lives, life: Life) -> bool:
+    def plan(lives: Lives, life: Life) -> Fate:
         if not lives.deaths:
             return there(lives, life)
         seen[0] += 1
-        return len(lives.deaths) == 1 and seen[0] > gap
+        return "dies" if len(lives.deaths) == 1 and seen[0] > gap else "lives"
 
     return plan
 

@@ -23,7 +23,7 @@ from chalicelib.automation.state_machine import definition
 from chalicelib.core.config import Config
 from chalicelib.core.context import Deps
 from chalicelib.core.cursor import Cursors
-from tests.automation.chaos.lives import Lives, MortalFiles, MortalImages, MortalSite, MortalTable, MortalText
+from tests.automation.chaos.lives import Lives, MortalFiles, MortalImages, MortalSite, MortalTable, MortalText, Stalled
 from tests.automation.chaos.machine import Machine, StatesError
 from tests.automation.chaos.memory_tables import MemoryClient
 from tests.automation.chaos.queues import Queues
@@ -43,8 +43,11 @@ class OfItself(OfflineTextModel):
         facts = {**request.facts, **{name: [] for name in ("taken_titles", "taken_names", "links") if name in request.facts}}
         if request.function != "auto_cluster":
             return super().complete(replace(request, facts=facts))
-        answers = [super(OfItself, self).complete(replace(request, facts={**facts, "clusters": [c]})) for c in facts["clusters"]]
-        return replace(answers[0], text=json.dumps({"clusters": [c for a in answers for c in json.loads(a.text)["clusters"]]}))
+        named = []
+        for cluster in facts["clusters"]:
+            answer = super().complete(replace(request, facts={**facts, "named": 0, "to_name": 1, "clusters": [{**cluster, "key": "c1"}]}))
+            named += [{**one, "key": cluster["key"]} for one in json.loads(answer.text)["clusters"]]
+        return replace(answer, text=json.dumps({"clusters": named}))
 
 
 @dataclass
@@ -104,8 +107,9 @@ class SmallWorld:
         """A Lambda of the state machine. Raises: StatesError."""
         handler, event = getattr(lambdas, function), json.loads(json.dumps(event))
         try:
-            with self.lives.life(function, event):
-                return json.loads(json.dumps(handler(event, _context(function))))
+            return self.lives.live(function, event, lambda: json.loads(json.dumps(handler(event, _context(function)))))
+        except Stalled:  # the connection to it broke
+            raise StatesError("Lambda.Unknown") from None
         except LambdaDied as death:  # Source: AWS Lambda, Runtime.ExitError
             raise StatesError("Runtime.ExitError", json.dumps({"errorMessage": f"Runtime exited ({death})"})) from None
         except Exception as error:
@@ -113,11 +117,13 @@ class SmallWorld:
 
     def _deliver(self, message: Any) -> None:
         worker = f"{message.queue.removesuffix('s')}_worker"
+        work = lambda: self.queues.deliver(message, lambda event: WORKERS[message.queue](event, _context(worker)))  # noqa: E731
         try:
-            with self.lives.life(worker, json.loads(message.body)):
-                self.queues.deliver(message, lambda event: WORKERS[message.queue](event, _context(worker)))
+            self.lives.live(worker, json.loads(message.body), work)
+        except Stalled:
+            message.visible_at = self.clock.seconds()  # SQS delivers it twice
         except LambdaDied:
-            return  # the message comes again
+            return  # it comes again
 
     def tick(self) -> dict[str, int] | None:
         """The scheduler comes, as it does every five minutes. None when it died."""
@@ -125,10 +131,9 @@ class SmallWorld:
         event = {"version": "0", "id": "tick", "detail-type": "Scheduled Event", "source": "aws.events", "account": "", "time": "",
                  "region": "", "resources": [], "detail": {}}  # fmt: skip
         try:
-            with self.lives.life("scheduler", {}):
-                told: dict[str, int] = lambdas.scheduler(event, _context("scheduler"))
-                return told
-        except LambdaDied:
+            told: dict[str, int] = self.lives.live("scheduler", {}, lambda: lambdas.scheduler(event, _context("scheduler")))
+            return told
+        except (LambdaDied, Stalled):
             return None
 
     # -- going on
