@@ -17,7 +17,7 @@ from typing import Any
 from botocore.handlers import BUILTIN_HANDLERS
 
 VARIABLE = "RECORD_CALLS"
-ASKED, ANSWERED = "provide-client-params", "after-call"  # the first is also emitted where an address is signed without a call
+ASKED = "provide-client-params"  # botocore's event; it is also emitted where an address is signed without a call
 
 Use = tuple[str, str, str]  # function, IAM action, resource
 _acting: ContextVar[str] = ContextVar("acting", default="")
@@ -75,8 +75,10 @@ def _s3(operation: str, asked: dict[str, Any]) -> list[tuple[str, str]]:
     place = f"{bucket}/{_shape(asked['Key'])}"
     if operation == "PutObject":
         return [("s3:PutObject", place), *([("s3:PutObjectTagging", place)] if asked.get("Tagging") else [])]
-    if operation in ("GetObject", "DeleteObject"):
-        return [(f"s3:{operation}", place)]
+    if operation == "DeleteObject":
+        return [("s3:DeleteObject", place)]
+    if operation == "GetObject":  # of a file that is not there S3 says so (404, not 403) to those alone who may list
+        return [("s3:GetObject", place), ("s3:ListBucket", bucket)]
     raise KeyError(f"s3 {operation}")
 
 
@@ -130,17 +132,12 @@ class Recorder:
         self._lock = threading.Lock()
         self.uses: set[Use] = set()
 
-    def see(self, event_name: str, model: Any, params: dict[str, Any] | None = None, parsed: Any = None, **_: Any) -> None:
-        """botocore's hook: before a call, and after it."""
+    def see(self, model: Any, params: dict[str, Any], **_: Any) -> None:
+        """botocore's hook, before each call."""
         function = _acting.get()
         if not function:
             return
-        if params is not None and event_name.startswith(ASKED):
-            found = needed(model.service_model.service_name, model.name, params)
-        elif model.name == "GetObject" and parsed is not None and parsed["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            found = [("s3:ListBucket", ANYTHING)]  # without it S3 answers 403, to say nothing of what there is
-        else:
-            return
+        found = needed(model.service_model.service_name, model.name, params)
         with self._lock:
             self.uses |= {(self._named(function), action, self._named(resource)) for action, resource in found}
 
@@ -154,7 +151,7 @@ class Recorder:
         """Be called by every client that is made from now on."""
         with _hook_lock:
             if not _hooked:
-                BUILTIN_HANDLERS.extend((name, _forward) for name in (ASKED, ANSWERED))
+                BUILTIN_HANDLERS.append((ASKED, _forward))
                 _hooked.append(True)
         _active.append(self)
 

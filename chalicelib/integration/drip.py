@@ -4,6 +4,7 @@ What is due stands in one list of the whole deployment, in order of time; the sc
 list after its message was sent, so nothing is lost; a message sent twice publishes nothing twice.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from chalicelib.integration.slots import in_use, place_key, places_after
 from chalicelib.writer.content import CONTENT, Content
 
 DUE = "G#DRIP"  # sort key `<due time>#<tenant>#<content>`
-AT_ONCE = 200  # rows one look of the scheduler takes up
+AT_ONCE, PAGES = 200, 10  # rows one look of the scheduler takes up
 LONGEST = timedelta(days=366)
 SHUT_OUT_SAID = "The account was not active when its time came."
 TAKEN_BACK = "It was taken back before its time came."
@@ -72,14 +73,22 @@ def scheduled(ctx: Context, site_id: str, limit: int = 100) -> list[dict[str, st
 def publish_due(deps: Deps) -> int:
     """Hand what is due to the publish queue. One content's trouble is logged and looked at again; the others go on. Returns how many."""
     now = stamp(deps.clock.now())
-    due = deps.table.query(Query(DUE, condition="sk <= :now", values={":now": f"{now}~"}, limit=AT_ONCE, consistent=True)).items
+    page = Query(DUE, condition="sk <= :now", values={":now": f"{now}~"}, limit=AT_ONCE, consistent=True)
     sent = 0
-    for row in due:
-        try:
-            sent += _send(deps, row)
-        except AppError as error:
-            logger().warning("scheduled content not queued", extra={"of": row["sk"], "code": error.code, "detail": error.message})
-            count("DripFailures")
+    for _ in range(PAGES):  # those in trouble stand first, because they stay; the others are behind them
+        found = deps.table.query(page)
+        for row in found.items:
+            try:
+                sent += _send(deps, row)
+            except AppError as error:
+                logger().warning("scheduled content not queued", extra={"of": row["sk"], "code": error.code, "detail": error.message})
+                count("DripFailures")
+            except Exception:
+                logger().exception("scheduled content not queued", extra={"of": row["sk"]})
+                count("DripFailures")
+        if found.position is None:
+            break
+        page = replace(page, start=found.position)
     return sent
 
 

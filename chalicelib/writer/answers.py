@@ -83,10 +83,10 @@ class TargetFields(BaseModel):
 
 
 class MappedMetadata(BaseModel):
-    """What a target will be given. role: of the content in its cluster."""
+    """What a target will be given. role: of the content in its cluster; both null for an imported content without one."""
 
     content: str
     taxonomy_terms: list[MappedTerm]
-    cluster: str
-    role: Literal["hub", "supporting"]
+    cluster: str | None
+    role: Literal["hub", "supporting"] | None
     metadata: TargetFields = Field(description="The content's fields by their names at the target.")

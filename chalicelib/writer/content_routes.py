@@ -82,7 +82,10 @@ def change(call: Call) -> Answer:
 def replace(call: Call) -> Answer:
     """What is left out goes back to its default; the body stays unless `html` is given."""
     body = reject_unknown(CONTENT, call.body, EDITABLE, answered=ContentWithHtml.model_fields)
-    missing = [n for n in ("title", "cluster", "content_type", "content_structure") if n not in body]
+    needed = ["title", "cluster", "content_type", "content_structure"]
+    if "cluster" not in body and Editor(call.ctx).get(call.id).cluster is None:
+        needed.remove("cluster")  # an imported one may have none
+    missing = [n for n in needed if n not in body]
     if missing:
         raise ValidationFailed(f"{missing[0]}: is required.", fields={n: ["is required."] for n in missing})
     fields = CONTENT.model.model_fields

@@ -47,7 +47,10 @@ def map_metadata(ctx: Context, content_id: str) -> dict[str, Any]:
     }
 
 
-def _mapped(ctx: Context, content: Content) -> str:
+def _mapped(ctx: Context, content: Content) -> str | None:
+    """The content's role in its cluster, noted in the cluster map; None without a cluster."""
+    if content.cluster is None:
+        return None
     repository = ctx.repository(CLUSTER_MAP)
     role = "hub" if content.content_structure in HUBS else "supporting"
     keywords = [k for k in [content.primary_keyword, *content.secondary_keywords] if k]

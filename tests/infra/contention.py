@@ -3,7 +3,7 @@ is seen too (to read again, to wait, to try once more). Put between botocore and
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,10 +16,10 @@ _IDS = re.compile(r"[a-z0-9]{6,}|\d+")
 
 class Contention:
     """transactions: how often the first transaction of a kind meets another one; conditions: whether the first conditional write of a
-    kind finds something else than it expects."""
+    kind finds something else than it expects; lag: functions whose first look into each index comes before what was just written."""
 
-    def __init__(self, *, transactions: int = 1, conditions: bool = False) -> None:
-        self._transactions, self._conditions = transactions, conditions
+    def __init__(self, *, transactions: int = 0, conditions: bool = False, lag: Sequence[str] = ()) -> None:
+        self._transactions, self._conditions, self._lag = transactions, conditions, tuple(lag)
         self.met: dict[tuple[str, str, str], int] = {}
 
     def __call__(self, model: Any, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
@@ -27,6 +27,8 @@ class Contention:
         asked = json.loads(params["body"])
         if not function:
             return None
+        if model.name == "Query" and "IndexName" in asked and function.endswith(self._lag or ("-",)):
+            return self._once((function, model.name, asked["IndexName"]), 1, None)
         if model.name == "TransactWriteItems":
             return self._once(
                 (function, model.name, _kind(asked["TransactItems"])), self._transactions, _conflict(len(asked["TransactItems"]))
@@ -35,14 +37,19 @@ class Contention:
             return self._once((function, model.name, _kind([{"": asked}])), 1, {"__type": "ConditionalCheckFailedException"})
         return None
 
-    def _once(self, kind: tuple[str, str, str], times: int, error: dict[str, Any]) -> tuple[AWSResponse, dict[str, Any]] | None:
+    def _once(self, kind: tuple[str, str, str], times: int, error: dict[str, Any] | None) -> tuple[AWSResponse, dict[str, Any]] | None:
+        """error: None for an answer of nothing."""
         met = self.met.get(kind, 0)
         if met >= times:
             return None
         self.met[kind] = met + 1
-        code = error["__type"]
-        parsed = {"Error": {"Code": code, "Message": "another was first"}, "ResponseMetadata": {"HTTPStatusCode": 400}, **error}
-        return AWSResponse("https://dynamodb", 400, {}, None), parsed
+        status = 400 if error else 200
+        parsed: dict[str, Any] = {"ResponseMetadata": {"HTTPStatusCode": status}}
+        if error:
+            parsed |= {"Error": {"Code": error["__type"], "Message": "another was first"}, **error}
+        else:
+            parsed |= {"Items": [], "Count": 0, "ScannedCount": 0}
+        return AWSResponse("https://dynamodb", status, {}, None), parsed
 
 
 def _conflict(length: int) -> dict[str, Any]:

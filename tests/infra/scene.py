@@ -14,7 +14,7 @@ from chalicelib.adapters.platform_keys import KEEP_SECONDS, PlatformKeys
 from chalicelib.auth.onboarding import create_account
 from chalicelib.auth.sites import Sectors, Sites
 from chalicelib.automation import control
-from chalicelib.automation.runs import RUN, Runs
+from chalicelib.automation.runs import Runs
 from chalicelib.automation.schedule import save_config
 from chalicelib.billing.credits import Ledger
 from chalicelib.core.config import Config
@@ -130,14 +130,11 @@ class Account:
     def shown(self, run_id: str) -> dict[str, Any]:
         return self.runs.shown(self.runs.get(run_id))
 
-    def all_of(self, entity: Entity[Any]) -> list[Any]:
-        """The sector's objects of a kind, in the order of their creation."""
-        rows = self.ctx.deps.table.query_all(Query(f"{self.ctx.tenant}#{self.sector}#{entity.letter}", index="byC", hash_name="lp"))
+    def all_of(self, entity: Entity[Any], owner: str = "") -> list[Any]:
+        """The objects of a kind, in the order of their creation. owner: the site, for kinds that belong to it; default: the sector."""
+        listed = f"{self.ctx.tenant}#{owner or self.sector}#{entity.letter}"
+        rows = self.ctx.deps.table.query_all(Query(listed, index="byC", hash_name="lp"))
         return [entity.from_item(row) for row in rows]
-
-    def runs_of_site(self) -> list[Any]:
-        rows = self.ctx.deps.table.query_all(Query(f"{self.ctx.tenant}#{self.site}#{RUN.letter}", index="byC", hash_name="lp"))
-        return [RUN.from_item(row) for row in rows]
 
     def done(self, task: dict[str, Any]) -> dict[str, Any]:
         """A task, once the queues are worked off; it must have succeeded."""

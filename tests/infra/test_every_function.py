@@ -13,6 +13,7 @@ import requests
 from chalicelib import deps as wiring
 from chalicelib.ai import tasks
 from chalicelib.automation import control
+from chalicelib.automation.runs import RUN
 from chalicelib.automation.schedule import save_config
 from chalicelib.billing.audit import audit_account
 from chalicelib.billing.credits import Ledger
@@ -27,6 +28,7 @@ from chalicelib.system.settings import Settings
 from chalicelib.writer.content import CONTENT
 from chalicelib.writer.images import images_of
 from chalicelib.writer.tasks import queue_idea
+from chalicelib.writer.taxonomies import TAXONOMY
 from infra import catalogue, derive, granted, secret, uses
 from infra.build import template
 from infra.local.pace import hurried
@@ -128,10 +130,25 @@ def test_what_is_asked_for_by_hand(scene: Scene, whose: str, request: pytest.Fix
     assert {image.status for image in images_of(ctx, content.id)} == {"generated"}
 
 
-@pytest.mark.parametrize(("whose", "contention"), [("platforms", Contention(transactions=2)), ("own", Contention(conditions=True))])
-def test_a_run_among_others(scene: Scene, whose: str, contention: Contention, request: pytest.FixtureRequest) -> None:
+STAGES = tuple(f"Stage{n}" for n in range(1, 8))
+CAPS = {"max_credits_per_run": 10_000, "max_credits_per_day": 10_000}
+
+
+@pytest.mark.parametrize(
+    ("whose", "contention", "config"),
+    [
+        ("platforms", Contention(transactions=2), CAPS),
+        ("own", Contention(conditions=True), {}),
+        ("own", Contention(lag=STAGES[1:]), {}),  # the first stage takes what the index shows
+    ],
+    ids=["transactions", "conditions", "lag"],
+)
+def test_a_run_among_others(
+    scene: Scene, whose: str, contention: Contention, config: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
     """Whatever another was first with: it is read again or tried again, and the books are right in the end."""
     account: Account = request.getfixturevalue(whose)
+    save_config(account.ctx, account.site, config)
     Slots(account.ctx).put(account.site, {"enabled": whose == "own", "max_per_day": 50})
     account.want(*an_articles_worth())
     run = control.start(account.ctx, account.site)
@@ -140,7 +157,7 @@ def test_a_run_among_others(scene: Scene, whose: str, contention: Contention, re
     shown = account.shown(run.id)
     assert shown["status"] == "completed", account.runs.logs(run.id)
     met = {function.removeprefix("igny8-local-") for function, _, _ in contention.met}
-    assert met >= {"RunControl", "Stage1", "Stage2", "Stage3", "Stage4", "Stage5", "ImageWorker", "PublishWorker"}
+    assert met >= {*STAGES[1:5]}
     assert audit_account(scene.deps.table, account.ctx.tenant, at_rest=True) == []
 
 
@@ -188,6 +205,10 @@ def test_published_again_later_and_taken_over_from_the_site(scene: Scene, own: A
     scene.wordpress.trash(int(content.external_id))
     own.done(remote_jobs.start_sync(own.ctx, own.connection))
     assert now(content.id).status == "draft"
+    # Its terms there have been made anew, so that each has another number, and it is given one that we know by now.
+    scene.wordpress.terms = {n + 5_000: {**term, "id": n + 5_000} for n, term in scene.wordpress.terms.items()}
+    own.done(remote_jobs.start_sync(own.ctx, own.connection))
+    own.api("PATCH", f"writer/content/{content.id}/", {"taxonomy_terms": [own.all_of(TAXONOMY, own.site)[0].id]})
     own.done(publish_requests.request(own.ctx, content.id))
     foreign = copy.deepcopy(next(iter(scene.wordpress.posts.values()))) | {"id": 9001, "slug": "foreign", "meta": {}}
     foreign["content"]["raw"] = foreign["content"]["rendered"] = long_text()
@@ -237,7 +258,7 @@ def test_a_month_goes_by(scene: Scene, platforms: Account) -> None:
     assert after.reserved == 0 and after.available > before.available
     save_config(ctx, platforms.site, {"enabled": True, "frequency": "daily"})
     scene.pass_time(days=1)
-    assert "scheduled" in {run.trigger for run in platforms.runs_of_site()}
+    assert "scheduled" in {run.trigger for run in platforms.all_of(RUN, platforms.site)}
 
 
 def test_every_function_was_at_work_and_may_do_what_it_did(scene: Scene, declared: dict[str, Any]) -> None:

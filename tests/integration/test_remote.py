@@ -217,7 +217,12 @@ def test_an_imported_post_is_edited_here_and_published_to_the_same_post(online: 
     publisher.others = [other(1)]
     imported(desk, connection)
     (one,) = desk.api.get("writer/content", site_id=desk.place.site_id, source="wordpress").results
-    desk.api.patch(f"writer/content/{one['id']}", {"title": "Better", "html": "<p>Better.</p>"})
+    path = f"writer/content/{one['id']}"
+    shape = {"title": "Good", "content_type": "post", "content_structure": "guide"}
+    assert desk.api.put(path, shape).data["cluster"] is None
+    mapped = desk.api.post(f"{path}/map_metadata")
+    assert (mapped.status, mapped.data["cluster"], mapped.data["role"]) == (200, None, None)
+    desk.api.patch(path, {"title": "Better", "html": "<p>Better.</p>"})
     seen: list[RemotePost | None] = []
     publish = publisher.publish
     publisher.publish = lambda article, known: (seen.append(known), publish(article, known))[1]  # type: ignore[method-assign]
