@@ -155,7 +155,7 @@ class OpenAIConnection:
             return UpstreamRejected(f"The provider has no model {model} (any more), or not for this key. {said}", reason="model_gone")
         if status == 404:
             return UpstreamRejected(f"The provider has no model {model}, or the base URL is wrong. {said}")
-        if code == "context_length_exceeded" or "context length" in said.lower() or "context window" in said.lower():
+        if code == "context_length_exceeded" or re.search(r"context (length|window|size)", said.lower()):
             return UpstreamRejected(f"The text is longer than the model {model} can read. {said}", reason="too_long")
         if 300 <= status < 400:
             return UpstreamRejected("The base URL redirects elsewhere; enter the address that the server really has.")

@@ -132,6 +132,8 @@ def _answered(
             reply, parsed, found = _refused(error, model), None, [error.message]
         except AppError as error:
             question.failed(model.provider, model.model, error.message, _since(started))
+            if attempt and error.extra.get("reason") == "too_long":  # with the first answer in it: that is what was wrong
+                break
             raise
         else:
             report("PARSE", 60 + 10 * attempt)

@@ -52,19 +52,23 @@ class RunItems(RunLog):
             "seconds": max(0.0, round((end - parse_stamp(started)).total_seconds(), 1)) if started else 0,
         }
 
-    def stage_set(self, run: Run, number: int, **fields: Any) -> None:
+    def stage_set(self, run: Run, number: int, *, being: tuple[str, ...] = (), **fields: Any) -> None:
+        """being: the states in which alone the stage is changed. Raises: Stale."""
         names = {f"#f{n}": name for n, name in enumerate(fields)}
+        values = {f"f{n}": value for n, value in enumerate(fields.values())}
+        condition = " OR ".join(f"#being = :b{n}" for n in range(len(being)))
+        if being:
+            names["#being"] = "state"
+            values |= {f"b{n}": state for n, state in enumerate(being)}
         expression = "SET " + ", ".join(f"#f{n} = :f{n}" for n in range(len(fields)))
-        self.ctx.deps.table.write(
-            update(stage_key(self.ctx, run, number), expression, names=names, **{f"f{n}": v for n, v in enumerate(fields.values())})
-        )
+        self.ctx.deps.table.write(update(stage_key(self.ctx, run, number), expression, condition, names=names, **values))
 
     def stage_item(self, run: Run, number: int) -> Item:
         return self.ctx.deps.table.get(stage_key(self.ctx, run, number)) or {}
 
     def hand_out(self, run: Run, number: int, items: Sequence[str]) -> None:
         """Remember which items the stage's workers are given, until it gives out the next."""
-        self.stage_set(run, number, handed=list(items))
+        self.stage_set(run, number, being=("running",), handed=list(items))
 
     def handed_out(self, run: Run, number: int) -> list[str]:
         """The items that were given out last, whether or not they have an outcome."""

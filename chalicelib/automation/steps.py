@@ -36,7 +36,7 @@ def current(ctx: Context, event: dict[str, Any]) -> Run | None:
 
 
 def next_items(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, Any]:
-    """What the stage does next: {go, items, wait_seconds, events}."""
+    """What the stage does next: {go, items, wait_seconds, events}. Raises: Stale when another step has moved the stage on meanwhile."""
     events = int(event.get("events") or 0) + EVENTS_PER_ROUND
     run, runs, here = current(ctx, event), Runs(ctx), stage(number)
     if run is None:
@@ -53,18 +53,17 @@ def next_items(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, An
         if not reason and not waiting and not taken:
             reason = "Nothing waits for this stage."
         if reason:
-            runs.stage_set(run, number, state="skipped", skip_reason=reason)
+            runs.stage_set(run, number, being=("pending",), state="skipped", skip_reason=reason)
             runs.log(run, reason, stage=number)
             return _go("done", events)
-        runs.repository.patch(run.id, {"current_stage": number})
-        if not item.get("started_at"):
-            runs.stage_set(run, number, state="running", started_at=stamp(ctx.deps.clock.now()))
+        runs.repository.patch(run.id, lambda r: {"current_stage": number} if r.status == "running" and r.attempt == run.attempt else {})
+        begun = {} if item.get("started_at") else {"started_at": stamp(ctx.deps.clock.now())}
+        runs.stage_set(run, number, being=("pending", "running"), state="running", **begun)
+        if begun:
             runs.log(run, f"{here.name} begins.", stage=number)
-        else:
-            runs.stage_set(run, number, state="running")
     if config.max_items_per_stage is not None:
         waiting = waiting[: max(0, config.max_items_per_stage - taken)]
-    runs.stage_set(run, number, items_in=taken + len(waiting))
+    runs.stage_set(run, number, being=("running",), items_in=taken + len(waiting))
     if not waiting:
         return _completed(ctx, here, run, config, events)
     keep_aside(ctx, run)
@@ -85,7 +84,7 @@ def next_items(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, An
 
 def _completed(ctx: Context, here: Stage, run: Run, config: AutomationConfig, events: int) -> dict[str, Any]:
     runs = Runs(ctx)
-    runs.stage_set(run, here.number, state="completed", finished_at=stamp(ctx.deps.clock.now()))
+    runs.stage_set(run, here.number, being=("running",), state="completed", finished_at=stamp(ctx.deps.clock.now()))
     figures = runs.stage_item(run, here.number)
     stage_completed(here.number, figures)
     text = f"{here.name}: {figures.get('done', 0)} done, {figures.get('failed', 0)} failed."

@@ -31,8 +31,11 @@ class PublishBusy(Retryable):
 
 
 def web_address(url: str) -> str:
-    """A post's address as its site says it, '' for what a page must not link to (`javascript:`) and what is no address of a page."""
-    return url if url.startswith(("https://", "http://")) and len(url) <= ADDRESS_CHARACTERS else ""
+    """A post's address as its target says it, '' for what a page must not link to (`javascript:`) and what is no address of a page.
+    A static site without an address of its own names a file or a path in it."""
+    _, colon, _ = url.partition(":")
+    harmless = url.startswith(("https://", "http://", "file://")) if colon else not url.startswith(("//", "\\"))
+    return url if harmless and len(url) <= ADDRESS_CHARACTERS and url.isprintable() else ""
 
 
 def record_key(ctx: Context, content: Content, connection: Connection) -> Key:

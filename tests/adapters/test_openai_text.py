@@ -133,6 +133,11 @@ FAULTS: list[tuple[Reply, type[AppError], str]] = [
     (api_error(404, "model_not_found", "The model does not exist"), UpstreamRejected, "no model gpt-6-luna"),
     (html_reply("<h1>nginx</h1>", 404), UpstreamRejected, "base URL is wrong"),
     (api_error(400, "context_length_exceeded", "maximum context length is 8192"), UpstreamRejected, "longer than the model"),
+    (
+        api_error(400, None, "request (1912 tokens) exceeds the available context size (1792 tokens)"),
+        UpstreamRejected,
+        "longer than the model",
+    ),
     (api_error(400, None, "Invalid schema"), UpstreamRejected, r"refuses the request \(400\)"),
     (api_error(400, "content_policy_violation", "Your request was rejected"), Moderated, "moderation"),
     (api_error(402, None, "Insufficient credits"), UpstreamRejected, "no quota left"),

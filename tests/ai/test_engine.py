@@ -127,6 +127,16 @@ def test_one_repair_with_what_was_wrong(bench: Bench, bad: Any) -> None:
     bench.sound(98)
 
 
+def test_a_repair_that_is_too_long_to_be_asked_is_the_answers_fault(bench: Bench) -> None:
+    """It carries the first answer, which may have run on to the end of what the model can read: nothing is wrong with the settings."""
+    with pytest.raises(InvalidAnswer, match="could not be used: It was cut off"):
+        bench.run(InvalidAnswer("It was cut off.", answer="and so on " * 100), UpstreamRejected("Too long.", reason="too_long"))
+    bench.sound(100)
+    with pytest.raises(UpstreamRejected, match="Too long"):
+        bench.run(UpstreamRejected("Too long.", reason="too_long"), op="other")
+    bench.sound(100)
+
+
 def test_two_useless_answers_fail_and_charge_nothing(bench: Bench) -> None:
     with pytest.raises(InvalidAnswer, match="could not be used"):
         bench.run("no", "json")

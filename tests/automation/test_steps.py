@@ -4,6 +4,7 @@ from typing import Any
 
 from chalicelib.automation import failures, steps
 from chalicelib.automation.run_record import operation
+from chalicelib.automation.stages import stage
 from tests.automation.pipeline import FEW, World
 
 
@@ -21,7 +22,8 @@ def test_a_worker_that_never_answers(world: World) -> None:
     assert failures.item_failed(account.ctx, 6, event) == {"failed": True}
     assert account.runs.stage_item(again, 6)["failed"] == 1, "recorded once"
     assert account.log(again.id) == [
-        "Image prompts to images: one item failed: No worker answered within 3600 seconds; look for its message in the dead-letter queue."
+        f"Image prompts to images: one item failed: No worker answered within {stage(6).timeout_seconds} seconds; "
+        "look for its message in the dead-letter queue."
     ]
     account.runs.finish(again.id, "cancelled", "user")
     assert run_record.status == "failed"

@@ -79,6 +79,7 @@ class World:
             "integration/connections": lambda: self.made(
                 "integration/connections/", {"site_id": self.site, "name": self.name(), "target": "static"}
             ),
+            "system/ai-calls": self.ai_call,
             "billing/transactions": lambda: str(self.get("billing/transactions/")["results"][0]["id"]),
             "billing/usage": self.usage,
             "automation/runs": self.run,
@@ -167,6 +168,10 @@ class World:
     def usage(self) -> str:
         assert self.task_id, "there is usage once AI has worked"
         return str(self.get("billing/usage/")["results"][0]["id"])
+
+    def ai_call(self) -> str:
+        assert self.task_id, "calls are kept once AI has worked"
+        return str(self.get("system/ai-calls/")["data"]["calls"][0]["id"])
 
     def user(self) -> str:
         return self.made("auth/users/", {"email": self.email(), "password": password(), "role": "editor"})

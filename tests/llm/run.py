@@ -31,7 +31,7 @@ PAUSE_SECONDS = 5.0
 BATCH = 10  # calls of one function in a row: the server remembers how a prompt begins
 FIGURES, FAILURES = LOG.with_name("llm-figures.md"), LOG.with_name("llm-failures.log")
 # A low temperature keeps a small model at its example; the context ends what runs away.
-SERVER = Settings(context=1792, niceness=int(os.environ.get("NICE", "10")), sampling={"temp": 0.45})
+SERVER = Settings(context=2048, niceness=int(os.environ.get("NICE", "10")), sampling={"temp": 0.45})
 
 
 @dataclass
@@ -95,6 +95,7 @@ class Course:
             if (after.available, after.reserved) != (before.available - done.credits, 0):
                 self.broken.append(f"{function} charged {done.credits} credits and left {after} of {before}")
             figures.done += done.skipped is None
+            self.world.answered |= {k for rejected in done.result.get("rejected", ()) for k in rejected["keywords"]}
             made = done.result.get(RESULTS[function], [])
             self.made[function] += len(made) if isinstance(made, list) else 1
             return

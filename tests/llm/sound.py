@@ -45,7 +45,7 @@ class Stored:
 
 def wrong(world: World, stored: Stored) -> list[str]:
     """Every broken promise, in words; empty when all is well."""
-    return [*_credits(world, stored), *_clusters(world, stored), *_ideas(stored), *_contents(world, stored), *_images(world, stored)]
+    return [*_credits(world, stored), *_clusters(world, stored), *_ideas(world, stored), *_contents(world, stored), *_images(world, stored)]
 
 
 def _credits(world: World, stored: Stored) -> list[str]:
@@ -96,8 +96,8 @@ def _clusters(world: World, stored: Stored) -> list[str]:
     return found + [f"the name {name!r} is there {n} times" for (_, name), n in names.items() if n > 1]
 
 
-def _ideas(stored: Stored) -> list[str]:
-    """Ideas are about keywords of their cluster, all of them together about all."""
+def _ideas(world: World, stored: Stored) -> list[str]:
+    """Ideas are about keywords of their cluster, all of them together about all that other articles do not answer."""
     members: dict[str, set[str]] = {c.id: set() for c in stored.clusters}
     for k in stored.keywords:
         if k.cluster:
@@ -109,7 +109,8 @@ def _ideas(stored: Stored) -> list[str]:
             found.append(f"idea {i.idea_title!r} has keywords that were not given: {wanted - members[i.keyword_cluster]}")
         reached[i.keyword_cluster] |= wanted
     planned = {i.keyword_cluster for i in stored.ideas}
-    return found + [f"no idea covers {members[c] - reached[c]}" for c in planned if members[c] - reached[c]]
+    left = [members[c] - reached[c] - world.answered for c in planned]
+    return found + [f"no idea covers {keywords}" for keywords in left if keywords]
 
 
 def _contents(world: World, stored: Stored) -> list[str]:

@@ -33,12 +33,13 @@ ARTICLE_WORDS = 100  # the shortest article a task may ask for
 @dataclass
 class World:
     """ctx: of the account's background work. places: (site, sector) of every sector made. given: sector -> keywords added to it.
-    put_aside: items that failed for good."""
+    put_aside: items that failed for good. answered: keywords that need no idea, since another article answers them, as the result said."""
 
     ctx: Context
     places: list[tuple[str, str]] = field(default_factory=list)
     given: dict[str, list[str]] = field(default_factory=dict)
     put_aside: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
 
     @classmethod
     def make(cls, model: TextModel) -> "World":

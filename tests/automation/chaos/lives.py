@@ -2,8 +2,8 @@
 
 An invocation does one thing after the other: writes to a table, asks a model, publishes, sends, answers a token. It can die before each of
 them and after the last; a dead one does nothing more, whatever its `finally` blocks try. Or it stalls there: whoever called it gives it up
-and asks another, and later, in the middle of whatever is then under way, it wakes and goes on as if nothing had been. Each invocation has a
-thread, of which one runs at a time.
+and asks another, and later, in the middle of whatever is then under way, it wakes and goes on as if nothing had been. For that it has a
+thread of its own; one thread runs at a time.
 """
 
 import threading
@@ -21,6 +21,9 @@ BEFORE, BETWEEN, AFTER = "before the effect", "between effect and record", "afte
 ASKING = "asking what is next"
 PLACES = (ASKING, BEFORE, BETWEEN, AFTER)
 Fate = Literal["lives", "dies", "stalls"]
+
+
+LIFE_SECONDS = 300  # no worker lives longer (.chalice/config.json; stages may live thrice as long)
 
 
 class Stalled(Exception):
@@ -44,7 +47,7 @@ class Life:
 
     def __init__(self, name: str, nth: int, stage: int, asking: bool, item: str, do: Callable[[], Any]) -> None:
         self.name, self.nth, self.stage, self.asking, self.item = name, nth, stage, asking, item
-        self.step, self.dead, self.done = 0, False, False
+        self.step, self.dead, self.done, self.stalled_at = 0, False, False, 0.0
         self.result: Any = None
         self.error: BaseException | None = None
         self._do, self._halted, self._go = do, threading.Semaphore(0), threading.Semaphore(0)
@@ -59,18 +62,24 @@ class Life:
         self.done = True
         self._halted.release()
 
-    def begin(self) -> None:
+    def begin(self, *, may_stall: bool) -> None:
         """Run until it ends or stalls."""
-        self._thread.start()
-        self._halted.acquire()
+        if may_stall:
+            self._thread.start()
+            self._halted.acquire()
+            return
+        outer = getattr(_here, "life", None)
+        self._run()
+        _here.life = outer
 
     def stall(self) -> None:
         """Called by itself: stop here until it is woken."""
         self._halted.release()
         self._go.acquire()
 
-    def wake(self) -> None:
-        """Run from where it stalled, to its end."""
+    def wake(self, *, in_time: bool) -> None:
+        """Run from where it stalled, to its end; which is at once when its time is over."""
+        self.dead = not in_time
         self._go.release()
         self._halted.acquire()
 
@@ -86,10 +95,12 @@ def nobody(lives: "Lives", life: Life) -> Fate:
 @dataclass
 class Lives:
     """points: where an invocation could have died. deaths: where one did, or stalled. asleep: who stalled; wakes_after: how many effects
-    of others later it wakes."""
+    of others later it wakes. stalls: name and nth of the one that may."""
 
     plan: Plan = nobody
     wakes_after: int = 0
+    stalls: tuple[str, int] | None = None
+    now: Callable[[], float] = lambda: 0.0
     points: list[Point] = field(default_factory=list)
     deaths: list[Point] = field(default_factory=list)
     effects: Counter[str] = field(default_factory=Counter)
@@ -114,7 +125,7 @@ class Lives:
             return answer
 
         life = Life(name, self._times[name], number, action == "next", item, whole)
-        life.begin()
+        life.begin(may_stall=self.stalls == (life.name, life.nth))
         if not life.done:
             self.asleep.append(life)
             raise Stalled(name)
@@ -126,7 +137,7 @@ class Lives:
         """Let those who stalled go on to their ends, whatever these are. Returns whether there were any."""
         found, self.asleep = self.asleep, []
         for life in found:
-            life.wake()
+            life.wake(in_time=self.now() - life.stalled_at < LIFE_SECONDS)
         return bool(found)
 
     def effect(self, kind: str, do: Callable[[], Any], reaches: str = "") -> Any:
@@ -160,7 +171,10 @@ class Lives:
         if fate == "dies":
             life.dead = True
             raise LambdaDied(life.name)
+        life.stalled_at = self.now()
         life.stall()
+        if life.dead:
+            raise LambdaDied(life.name)
 
     def _of_run(self, life: Life) -> str:
         """Of what begins, ends or takes up a run: whether anything is done."""

@@ -75,10 +75,19 @@ def undisturbed(start: Beginning) -> Undisturbed:
         return Undisturbed(end_state(account, run), tuple(dict.fromkeys(world.lives.points)))
 
 
-def disturbed(start: Beginning, seed: int, plan: Plan, expected: Sequence[str], *, wakes_after: int = 0, **about: Any) -> Outcome:
+def disturbed(start: Beginning, seed: int, plan: Plan, expected: Sequence[str]) -> Outcome:
     """One run with deaths, and everything that gets it to its end by itself: retries, deliveries, the scheduler."""
-    lives = Lives(plan, wakes_after, **about)
-    with continued(start, seed, lives=lives) as (world, account):
+    return _outcome(start, seed, Lives(plan), expected)
+
+
+def stalled(start: Beginning, seed: int, point: Point, wakes_after: int, expected: Sequence[str], **about: Any) -> Outcome:
+    """One run in which somebody is given up there, and wakes so many effects later. about: the world."""
+    lives = Lives(at(point, "stalls"), wakes_after, (point.invocation, point.nth))
+    return _outcome(start, seed, lives, expected, **about)
+
+
+def _outcome(start: Beginning, seed: int, lives: Lives, expected: Sequence[str], **about: Any) -> Outcome:
+    with continued(start, seed, lives=lives, **about) as (world, account):
         run, ticks = _to_its_end(world, account)
         lives.plan = nobody
         return Outcome(seed, lives.deaths, judge(account, run, list(expected)), ticks, account.log(run))

@@ -80,6 +80,7 @@ class SmallWorld:
 
     def __post_init__(self) -> None:
         self.queues = Queues(self.clock.seconds)
+        self.lives.now = self.clock.seconds
         self.files = MemoryFiles()
         self.machine = Machine(self.definition, self.invoke, self.queues.send, self.clock.seconds)
         self.site = ScriptedSite(self.script)
