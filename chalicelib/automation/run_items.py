@@ -114,20 +114,12 @@ class RunItems(RunLog):
 
     def _figures(self, run: Run, number: int, outcome: Outcome, credits: int, *, instead: bool = False) -> list[Write]:
         """instead: of a failure that was counted."""
-        expression, names = "ADD #o :one, credits :credits", {"#o": outcome}
+        key, expression = stage_key(self.ctx, run, number), "ADD #o :one, credits :credits"
+        names: dict[str, str] = {"#o": outcome}
         if instead:
-            less = {"less": -1}
-            return [
-                update(
-                    stage_key(self.ctx, run, number),
-                    f"{expression}, #failed :less",
-                    names={**names, "#failed": "failed"},
-                    one=1,
-                    credits=credits,
-                    **less,
-                )
-            ]
-        return [update(stage_key(self.ctx, run, number), expression, names=names, one=1, credits=credits)]
+            names["#failed"] = "failed"
+            return [update(key, f"{expression}, #failed :less", names=names, one=1, credits=credits, less=-1)]
+        return [update(key, expression, names=names, one=1, credits=credits)]
 
     def recorded(self, run: Run, number: int, items: Iterable[str]) -> dict[str, str]:
         """Those of the items whose outcome in this stage is recorded -> the outcome."""

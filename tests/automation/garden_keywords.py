@@ -2,7 +2,8 @@
 
 PLANTS = (
     "tomatoes", "cucumbers", "zucchini", "carrots", "potatoes", "sweet potatoes", "onions", "garlic", "leeks", "lettuce", "spinach", "kale",
-    "broccoli", "cauliflower", "cabbage", "brussels sprouts", "bell peppers", "chili peppers", "eggplants", "pumpkins", "beetroot", "radishes",
+    "broccoli", "cauliflower", "cabbage", "brussels sprouts", "bell peppers", "chili peppers", "eggplants", "pumpkins", "beetroot",
+    "radishes",
     "green beans", "peas", "sweet corn", "strawberries", "raspberries", "blueberries", "rhubarb", "basil", "mint", "rosemary", "parsley",
     "coriander", "asparagus", "artichokes", "celery", "chard", "turnips", "fennel",
 )  # fmt: skip

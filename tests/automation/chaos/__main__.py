@@ -66,9 +66,11 @@ def _tables(title: str, outcomes: list[Outcome]) -> bool:
     console.print(table)
     wrong = [o for o in outcomes if not o.verdict.well]
     deaths, ticks = sum(len(o.deaths) for o in outcomes), sum(bool(o.ticks) for o in outcomes)
-    console.print(f"{len(outcomes)} runs, {deaths} deaths, {len(outcomes) - len(wrong)} ended as the undisturbed run; {ticks} needed the scheduler.")
+    well = len(outcomes) - len(wrong)
+    console.print(f"{len(outcomes)} runs, {deaths} deaths, {well} ended as the undisturbed run; {ticks} needed the scheduler.")
     for outcome in wrong[:SHOWN]:
-        console.print(f"  seed {outcome.seed}, died at {[(d.invocation, d.nth, d.step) for d in outcome.deaths]}", style="red", markup=False)
+        died = [(d.invocation, d.nth, d.step) for d in outcome.deaths]
+        console.print(f"  seed {outcome.seed}, died at {died}", style="red", markup=False)
         for line in outcome.verdict.lines()[:5]:
             console.print(f"    {line[:300]}", markup=False)
     return not wrong

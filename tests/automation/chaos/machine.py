@@ -269,5 +269,3 @@ def _filled(template: Any, data: Any, context: Data) -> Any:
         else:
             out[key] = _filled(value, data, context)
     return out
-
-
