@@ -12,20 +12,17 @@ from moto import mock_aws
 from infra import secret
 from infra.bootstrap import BootstrapError
 
-TEMPLATE = {
-    "Resources": {"Keys": {"Type": "AWS::SecretsManager::Secret", "Properties": {"Description": "keys"}}},
-    "Outputs": {secret.OUTPUT: {"Value": {"Ref": "Keys"}}},
-}
-
-
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
-        boto3.client("cloudformation").create_stack(StackName="igny8-dev", TemplateBody=json.dumps(TEMPLATE))
-        yield boto3.client("secretsmanager")
+        secrets = boto3.client("secretsmanager")
+        output = {secret.OUTPUT: {"Value": secrets.create_secret(Name="keys")["ARN"]}}  # moto's CloudFormation makes no secrets
+        body = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": output}
+        boto3.client("cloudformation").create_stack(StackName="igny8-dev", TemplateBody=json.dumps(body))
+        yield secrets
 
 
 def typed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
