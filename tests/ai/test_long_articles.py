@@ -166,7 +166,7 @@ def test_parts_that_make_no_whole_fail_clearly_and_are_asked_for_anew(owner: Con
         answer = json.loads(text)
         if request.facts["part"] != "section" or request.facts["section_words"] < 150:
             return text
-        while prose.word_count(prose.visible_text(answer["html"])) > 0.62 * request.facts["section_words"]:
+        while prose.word_count(prose.visible_text(answer["html"])) > 0.5 * request.facts["section_words"]:
             shorter = re.sub(r"(?s)(.*)<p>.*?</p>", r"\1", answer["html"], count=1).strip()
             if not prose.visible_text(shorter) or shorter == answer["html"]:
                 break
