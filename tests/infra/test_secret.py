@@ -12,6 +12,7 @@ from moto import mock_aws
 from infra import secret
 from infra.bootstrap import BootstrapError
 
+
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
