@@ -50,6 +50,9 @@ stop() {                                # only what this script started, by its 
 case $action in start) stop ;; stop) stop; exit ;; *) die "start or stop?" ;; esac
 ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || die "port $port is in use"
 
+mkdir -p "$cache"
+exec 9>"$cache/lock"; flock 9                 # of several that start at once, one downloads and the others wait
+
 # --- 1. PHP, and MariaDB if asked for ------------------------------------------
 want=()
 ext() { php -r "exit(extension_loaded('$1') ? 0 : 1);" 2>/dev/null; }
@@ -68,7 +71,6 @@ if ((${#want[@]})); then
 fi
 
 # --- 2. WordPress and the SQLite drop-in, into the cache -----------------------
-mkdir -p "$cache"
 if [[ -z $core ]]; then
   core=$cache/wordpress-$suite
   if [[ ! -f $core/wp-load.php ]]; then
@@ -101,6 +103,8 @@ if [[ $db == sqlite && ! -d $cache/sqlite-plugin ]]; then
   rm -r "$tgz" "$cache/package"
   mv "$cache/plugin-sqlite-database-integration" "$cache/sqlite-plugin"
 fi
+
+flock -u 9; exec 9>&-
 
 # --- 3. The site: DIR/www is the document root ---------------------------------
 www=$dir/www
