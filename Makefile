@@ -8,6 +8,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 STAGE ?= dev
 OUT := build/deploy
+CALLS := build/calls
 # The newest Python that is new enough and can make a virtual environment; `make PYTHON=/path/to/python` overrides it.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
@@ -16,7 +17,7 @@ DOTENV = $(if $(wildcard .env),$(PY) -m dotenv --file .env run --no-override --)
 # Tests never see keys or sites of yours, whatever the environment holds.
 BLIND = env $$(env | sed -n -e 's/^\(OPENAI_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(WP_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(RUNWARE_[A-Z_]*\)=.*/-u \1/p')
 
-.PHONY: help setup demo serve test test-wordpress bench-wordpress fuzz faults test-llm check lint types architecture drift format bench soak ledger audit package deploy bootstrap replay clean
+.PHONY: help setup demo serve test permissions test-wordpress bench-wordpress fuzz faults test-llm check lint types architecture drift format bench soak ledger audit package deploy bootstrap replay clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +45,16 @@ serve: $(STAMP) ## the whole stack on 127.0.0.1:$PORT, data kept in .local/ (POR
 	@$(DOTENV) $(PY) -m infra.local.serve
 
 test: $(STAMP) ## the whole test suite (T=tests/planner or T="-k name" for a part)
-	@$(BLIND) $(PY) -m pytest -n auto --maxprocesses 4 --dist loadscope $(T)
+	@rm -rf $(CALLS)
+	@$(BLIND) $(if $(T),,RECORD_CALLS=$(CURDIR)/$(CALLS)) $(PY) -m pytest -n auto --maxprocesses 4 --dist loadscope $(T)
+	@$(if $(T),,$(PY) -m infra.granted $(CALLS))
+
+# Those that reach every function, with the platform's key and with accounts' own, under contention, faults and through the whole API.
+permissions: $(STAMP) ## what each function's role grants against what a part of the suites makes it call (`make test` compares all)
+	@rm -rf $(CALLS)
+	@$(BLIND) RECORD_CALLS=$(CURDIR)/$(CALLS) $(PY) -m pytest -q -n 2 --dist loadfile \
+		tests/infra/test_every_function.py tests/automation/test_state_machine_faults.py tests/e2e/blackbox
+	@$(PY) -m infra.granted $(CALLS)
 
 test-wordpress: $(STAMP) ## the publisher against a real WordPress on loopback, which it installs, starts and stops (T=... for a part)
 	@$(BLIND) TEST_WORDPRESS=1 $(PY) -m pytest -n 2 --dist loadfile $(or $(T),tests/wordpress)

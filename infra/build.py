@@ -44,21 +44,24 @@ class _Principals:
         return f"{service}.amazonaws.com"
 
 
-def chalice_config(stage: str, root: Path = ROOT) -> Config:
-    """Chalice's configuration of one stage; the app is imported when it is first asked for."""
+def chalice_config(stage: str, root: Path = ROOT, architecture: str = "") -> Config:
+    """Chalice's configuration of one stage; the app is imported when it is first asked for. architecture: instead of the file's."""
     known = json.loads((root / ".chalice" / "config.json").read_text(encoding="utf-8"))["stages"]
     if stage not in known:
         raise BuildError(f"stage {stage!r} is not in .chalice/config.json (there are {', '.join(known)})")
-    return CLIFactory(str(root)).create_config_obj(stage)
+    config = CLIFactory(str(root)).create_config_obj(stage)
+    if architecture:
+        config._user_provided_params["lambda_architecture"] = architecture
+    return config
 
 
-def chalice_template(stage: str) -> Json:
+def chalice_template(stage: str, architecture: str = "") -> Json:
     """What Chalice alone makes of the app, without building the zip.
 
     Raises: BuildError when a function is unknown to .chalice/config.json or infra/permissions.yaml, ValueError from Chalice's own
     validation (which `chalice package` leaves out).
     """
-    config = chalice_config(stage)
+    config = chalice_config(stage, architecture=architecture)
     _check_functions_are_configured(config)
     validate_configuration(config)
     osutils = OSUtils()
@@ -86,14 +89,20 @@ def _check_functions_are_configured(config: Config) -> None:
 def merge_file(app: Json) -> Json:
     """The one merge file for `chalice package`: our resources, and what follows from the app."""
     ours = derive.resources()
-    for part in (derive.logs_and_alarms(app, ours), derive.event_sources(app, ours), derive.pipeline(app, ours, derive.definition())):
+    parts = (
+        derive.logs_and_alarms(app, ours),
+        derive.event_sources(app, ours),
+        derive.concurrency(app),
+        derive.pipeline(app, ours, derive.definition()),
+    )
+    for part in parts:
         ours = TemplateDeepMerger().merge(part, ours)
     return ours
 
 
-def template(stage: str = "local") -> Json:
+def template(stage: str = "local", architecture: str = "") -> Json:
     """The whole SAM template of a stage: exactly what `package` writes to sam.json, without building the zip."""
-    app = chalice_template(stage)
+    app = chalice_template(stage, architecture)
     merged: Json = TemplateDeepMerger().merge(merge_file(app), app)
     return merged
 
@@ -150,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--stage", default="local" if name == "template" else "dev")
         if name == "package":
             command.add_argument("--out", type=Path, default=ROOT / "build" / "deploy")
+            command.add_argument("--arch", choices=("x86_64", "arm64"), default="", help="default: what .chalice/config.json says")
     for name, text in (
         ("asl", "write infra/state_machine.asl.json"),
         ("policies", "write .chalice/policy-*.json"),
@@ -172,7 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "package":
             from infra.bundle import package
 
-            package(options.stage, options.out)
+            package(options.stage, options.out, options.arch)
             return 0
         app = chalice_template(options.stage)
         shown = merge_file(app) if options.command == "merge" else TemplateDeepMerger().merge(merge_file(app), app)

@@ -5,6 +5,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import platform
 import py_compile
 import shutil
 import subprocess
@@ -13,25 +14,25 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from infra import build, derive
+from infra import build, derive, limits, shipped
 from infra.derive import ROOT, BuildError, Json
 
 SOURCES = ("app.py", "chalicelib", ".chalice")
 OURS = frozenset({"app.py", "chalicelib", "chalice"})  # what `chalice package` puts beside the dependencies
 DEPENDENCIES = ROOT / "build" / "dependencies"  # ready to zip, kept between runs by what they were made from
-# Every Lambda runtime brings these; the X-Ray SDK asks for botocore, which alone is 17 MB zipped.
+# Every Lambda runtime brings these, 17 MB zipped; a dependency that asks for them must not put them into the zip.
 IN_THE_RUNTIME = ("boto3", "botocore", "s3transfer")
 RUNTIME_NEEDS = (*IN_THE_RUNTIME, "dateutil", "six", "jmespath", "urllib3")
 # Nothing of these is imported at run time; tests alone are a third of numpy's files.
 USELESS_DIRECTORIES = frozenset({"tests", "__pycache__", "_pyinstaller"})
 USELESS_SUFFIXES = (".pyi", ".pyx", ".pxd", ".c", ".h", ".a")
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say: the same sources give the same bytes
-DIRECT_UPLOAD_BYTES = 50 * 1024 * 1024  # Source: AWS Lambda quotas, deployment package, zipped, direct upload
-UNZIPPED_BYTES = 250 * 1024 * 1024  # Source: AWS Lambda quotas, deployment package, unzipped, layers included
+ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}  # what machines call themselves -> Lambda's name
 
 
-def package(stage: str, out: Path) -> None:
-    """Write `sam.json` and `deployment.zip` to `out`. Raises: BuildError."""
+def package(stage: str, out: Path, architecture: str = "") -> None:
+    """Write `sam.json` and `deployment.zip` to `out`, for the Python that runs this. architecture: Lambda's name, by default what
+    .chalice/config.json says. Raises: BuildError."""
     stale = build.write_or_compare(build.policy_files(), check=True)
     if stale:
         raise BuildError(f"out of date: {', '.join(stale)}; run `python -m infra.build policies`")
@@ -39,33 +40,41 @@ def package(stage: str, out: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     merge = out / "merge.json"
-    merge.write_text(json.dumps(build.merge_file(build.chalice_template(stage)), indent=2), encoding="utf-8")
+    merge.write_text(json.dumps(build.merge_file(build.chalice_template(stage, architecture)), indent=2), encoding="utf-8")
     zipped = out / "deployment.zip"
-    dependencies = DEPENDENCIES / _dependencies_key()
+    architecture = build.chalice_config(stage, architecture=architecture).lambda_architecture
+    dependencies = DEPENDENCIES / _dependencies_key(architecture)
     with tempfile.TemporaryDirectory(prefix="igny8-package-") as scratch:
         app = Path(scratch, "app")
-        _chalice_package(Path(scratch, "project"), stage, merge, out, with_dependencies=not dependencies.exists())
+        _chalice_package(Path(scratch, "project"), stage, architecture, merge, out, with_dependencies=not dependencies.exists())
         _extract(zipped, app, dependencies)
         _compile(app)
-        template = _template(out, stage)
-        _prove(template, app, dependencies)
+        template = _template(out, stage, architecture)
         unzipped_bytes = _zip(zipped, app, dependencies)
-    if unzipped_bytes > UNZIPPED_BYTES or zipped.stat().st_size > DIRECT_UPLOAD_BYTES:
-        raise BuildError(f"the zip is too large: {zipped.stat().st_size} bytes, {unzipped_bytes} unzipped")
+        target = shipped.Target(sys.version_info[:2], architecture)
+        if wrong := shipped.findings(zipped, target, (ROOT / "requirements.txt").read_text(encoding="utf-8")):
+            raise BuildError("\n  ".join(["the zip is wrong:", *wrong]))
+        proven = ARCHITECTURES.get(platform.machine()) == architecture and sys.platform == "linux"
+        if proven:
+            _prove(template, zipped, Path(scratch, "unzipped"))
+    if large := [str(measure) for measure in (*limits.of_template(template), *limits.of_zip(zipped)) if not measure.fits]:
+        raise BuildError("\n  ".join(["more than AWS takes:", *large]))
+    proof = "every handler imported from the zip" if proven else "not imported here: it is for another machine"
     print(
         f"{out.relative_to(ROOT) if out.is_relative_to(ROOT) else out}: deployment.zip {zipped.stat().st_size / 1e6:.1f} MB "
         f"({unzipped_bytes / 1e6:.1f} MB unzipped), sam.json {(out / 'sam.json').stat().st_size / 1e3:.0f} kB, "
-        f"{len(template['Resources'])} resources, {len(derive.functions(template))} functions"
+        f"{len(template['Resources'])} resources, {len(derive.functions(template))} functions; "
+        f"Python {target.python[0]}.{target.python[1]}, {architecture}, {proof}"
     )
 
 
-def _dependencies_key() -> str:
+def _dependencies_key(architecture: str) -> str:
     made_from = [(ROOT / "requirements.txt").read_text(encoding="utf-8"), Path(__file__).read_text(encoding="utf-8")]
-    made_from += [sys.version, importlib.metadata.version("chalice")]
+    made_from += [sys.version, architecture, importlib.metadata.version("chalice")]
     return hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:16]
 
 
-def _chalice_package(project: Path, stage: str, merge: Path, out: Path, *, with_dependencies: bool) -> None:
+def _chalice_package(project: Path, stage: str, architecture: str, merge: Path, out: Path, *, with_dependencies: bool) -> None:
     # From a copy, because Chalice zips whatever lies in chalicelib, stale bytecode and editors' files included.
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "deployments", "deployed", ".*.swp")
     project.mkdir()
@@ -74,6 +83,9 @@ def _chalice_package(project: Path, stage: str, merge: Path, out: Path, *, with_
             shutil.copytree(ROOT / name, project / name, ignore=ignore)
         else:
             shutil.copy2(ROOT / name, project / name)
+    config = project / ".chalice" / "config.json"
+    said = json.loads(config.read_text(encoding="utf-8"))
+    config.write_text(json.dumps({**said, "lambda_architecture": architecture}), encoding="utf-8")
     requirements = (ROOT / "requirements.txt").read_text(encoding="utf-8") if with_dependencies else ""
     (project / "requirements.txt").write_text(requirements, encoding="utf-8")
     command = [str(Path(sys.executable).with_name("chalice")), "package", "--stage", stage, "--merge-template", str(merge), str(out)]
@@ -83,9 +95,9 @@ def _chalice_package(project: Path, stage: str, merge: Path, out: Path, *, with_
         raise BuildError(f"chalice package failed:\n{done.stdout}{done.stderr}")
 
 
-def _template(out: Path, stage: str) -> Json:
+def _template(out: Path, stage: str, architecture: str) -> Json:
     written: Json = json.loads((out / "sam.json").read_text(encoding="utf-8"))
-    if written != json.loads(json.dumps(build.template(stage))):
+    if written != json.loads(json.dumps(build.template(stage, architecture))):
         raise BuildError("sam.json differs from infra.build.template(): the local stack would not run what is deployed")
     return written
 
@@ -138,16 +150,17 @@ def _compile(tree: Path, *, strict: bool = True) -> None:
                     raise BuildError(str(broken)) from broken
 
 
-def _prove(template: Json, app: Path, dependencies: Path) -> None:
-    """Import every handler and every pinned library with nothing on the path but the zip's contents and what the runtime brings.
-
-    Raises: BuildError when requirements.txt lacks something or too much was left out.
+def _prove(template: Json, zipped: Path, unzipped: Path) -> None:
+    """Import every handler and every pinned library in a process of its own, with nothing on the path but the unzipped zip and what the
+    runtime brings. Raises: BuildError when requirements.txt lacks something or too much was left out.
     """
+    with zipfile.ZipFile(zipped) as packed:
+        packed.extractall(unzipped)
     handlers = sorted(function["Handler"] for function in derive.functions(template).values())
-    libraries = ["PIL.Image", "aws_xray_sdk.core", "genai_prices", "jwt", "markdown_it", "nh3", "numpy", "openai", "requests", "slugify"]
+    libraries = ["PIL.Image", "genai_prices", "jwt", "markdown_it", "nh3", "numpy", "openai", "requests", "slugify"]
     code = (
         "import importlib, sys\n"
-        "sys.path[:0] = sys.argv[1:4]\n"
+        "sys.path[:0] = sys.argv[1:3]\n"
         f"for name in {libraries!r}: importlib.import_module(name)\n"
         f"for handler in {handlers!r}:\n"
         "    module, _, name = handler.rpartition('.')\n"
@@ -161,7 +174,7 @@ def _prove(template: Json, app: Path, dependencies: Path) -> None:
             Path(runtime, source.parent.name if source.name == "__init__.py" else source.name).symlink_to(
                 source.parent if source.name == "__init__.py" else source
             )
-        command = [sys.executable, "-I", "-S", "-B", "-c", code, str(app), str(dependencies), runtime]
+        command = [sys.executable, "-I", "-S", "-B", "-c", code, str(unzipped), runtime]
         done = subprocess.run(command, env={"PATH": os.defpath}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BuildError(f"the zip is not complete:\n{done.stderr}")

@@ -195,7 +195,12 @@ def event_sources(app: Json, ours: Json) -> Json:
     for name, properties in functions(app).items():
         for event_id, event in properties.get("Events", {}).items():
             if event["Type"] == "SQS":
-                changed: Json = _sqs(name, properties["Timeout"], event["Properties"]["Queue"], ours)
+                queue = _queue(name, properties["Timeout"], event["Properties"]["Queue"], ours)
+                # Fn::Sub, as Chalice's own: another intrinsic would be merged beside it
+                changed: Json = {
+                    "Queue": {"Fn::Sub": f"${{{queue}.Arn}}"},
+                    "ScalingConfig": {"MaximumConcurrency": {"Ref": queue.removesuffix("Queue") + "Concurrency"}},
+                }
             elif event["Type"] == "DynamoDB":
                 changed = {
                     "Stream": {"Fn::GetAtt": ["AppTable", "StreamArn"]},
@@ -209,7 +214,8 @@ def event_sources(app: Json, ours: Json) -> Json:
     return {"Resources": derived}
 
 
-def _sqs(function: str, timeout_seconds: int, declared: Any, ours: Json) -> Json:
+def _queue(function: str, timeout_seconds: int, declared: Any, ours: Json) -> str:
+    """Logical id of the queue that a function listens to."""
     queue_name = str(declared.get("Fn::Sub", "")).rpartition(":")[2] if isinstance(declared, dict) else str(declared)
     queue = to_cfn_resource_name(queue_name) + "Queue"
     if queue not in ours["Resources"]:
@@ -219,7 +225,24 @@ def _sqs(function: str, timeout_seconds: int, declared: Any, ours: Json) -> Json
         raise BuildError(
             f"{queue}: VisibilityTimeout {visibility} is under {VISIBILITY_FACTOR} x {timeout_seconds} s, the timeout of {function}"
         )
-    return {"Queue": {"Fn::Sub": f"${{{queue}.Arn}}"}}  # Fn::Sub, as Chalice's own: another intrinsic would be merged beside it
+    return queue
+
+
+def concurrency(app: Json) -> Json:
+    """Room of their own in the account's concurrency: the API always has some, and a schedule's function never runs beside itself."""
+    reserved: Json = {}
+    for name, properties in functions(app).items():
+        kinds = {event["Type"] for event in properties.get("Events", {}).values()}
+        if name == "APIHandler":
+            reserved[name] = {"Ref": "ApiConcurrency"}
+        elif "Schedule" in kinds:
+            reserved[name] = 1
+    return {
+        "Resources": {
+            name: {"Properties": {"ReservedConcurrentExecutions": {"Fn::If": ["ReservesConcurrency", amount, {"Ref": "AWS::NoValue"}]}}}
+            for name, amount in reserved.items()
+        }
+    }
 
 
 # --- the state machine ------------------------------------------------------------------------------------------------------------

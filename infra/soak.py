@@ -44,6 +44,7 @@ class OneSite:
     usage: Usage
     steps: dict[int, Step]
     history: History
+    failures: list[dict[str, Any]]
     calls: Counter[str]
     polls: int
 
@@ -86,7 +87,8 @@ def _one_site(session: Session) -> OneSite:
                 if stage["state"] == "completed" and stage["number"] not in steps:
                     steps[stage["number"]] = Step(time.process_time(), rss_mb())
     calls = Counter(gateway.calls()) - before
-    return OneSite(run, usage, steps, history(boto3.client("stepfunctions"), _executions(ctx, run["id"])), calls, polls)
+    failures = client.call("GET", f"automation/runs/{run['id']}/failures/")
+    return OneSite(run, usage, steps, history(boto3.client("stepfunctions"), _executions(ctx, run["id"])), failures, calls, polls)
 
 
 def _executions(ctx: Any, run_id: str) -> list[str]:
@@ -123,7 +125,7 @@ def _show_one(one: OneSite) -> list[str]:
     )
     asked = ", ".join(f"{name} {n / each:.1f}" for name, n in one.calls.most_common(9))
     console.print(f"calls of AWS an article, {one.polls} looks at the run included: {asked}")
-    wrong = [f"{s['failed']} items of stage {s['number']} failed" for s in one.run["stages"] if s["failed"]]
+    wrong = [f"stage {f['stage']}, {f['item']} failed: {f['detail']}" for f in one.failures]
     if one.run["status"] != "completed" or articles != ARTICLES:
         wrong.append(f"{articles} of {ARTICLES} articles were published, the run is {one.run['status']}")
     if one.usage.cpu > CPU_SECONDS_MAX:

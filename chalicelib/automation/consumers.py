@@ -22,6 +22,7 @@ from chalicelib.core.errors import AlreadyPublished, AppError, InvalidAnswer, Mo
 from chalicelib.core.ids import site_of
 from chalicelib.core.scope import Scope
 from chalicelib.integration import drip, publish_requests, publishing, remote_jobs, slots
+from chalicelib.writer.content import CONTENT
 from chalicelib.writer.images import images_of, review_when_drawn
 
 bp = handlers(__name__)
@@ -57,6 +58,7 @@ def _of_run(deps: Deps, body: dict[str, Any], delivery: Delivery, do: DoItem) ->
     ctx = steps.context(deps, body)
     run = steps.current(ctx, body)
     if run is None:  # paused, ended, or driven by a newer execution
+        _after_its_run(ctx, body, do)
         deps.workflow.succeed(body["token"], {"halted": True})
         return
     try:
@@ -89,6 +91,21 @@ def _of_run(deps: Deps, body: dict[str, Any], delivery: Delivery, do: DoItem) ->
             raise  # once more, and SQS moves the message to the dead letters
         return
     deps.workflow.succeed(body["token"], {"item": item})
+
+
+def _after_its_run(ctx: Context, body: dict[str, Any], do: DoItem) -> None:
+    """An item that failed in a run which has ended, and whose message comes once more (`make replay`), is done all the same. Nothing is
+    done of a run that was cancelled, and nothing that somebody has taken in hand since. Raises: what the work raises."""
+    runs = Runs(ctx)
+    run, item, number = runs.repository.find(str(body.get("run"))), str(body.get("item")), int(body.get("stage", 0))
+    if run is None or run.status not in ("completed", "failed") or runs.recorded(run, number, [item]).get(item) != "failed":
+        return
+    content = ctx.repository(CONTENT).find(item)
+    if content is None or content.held or content.status != ("draft" if do is _draw else "review"):
+        return
+    credits = do(ctx, run, item, lambda phase, percentage, message="": None)
+    if runs.record(run, number, item, "done", credits, made=stage(number).makes(item, {})):
+        runs.log(run, "An item that had failed was done when its message came again.", stage=number, item=item)
 
 
 def _draw(ctx: Context, run: Run, content_id: str, report: Report) -> int:

@@ -16,10 +16,18 @@ from chalicelib.core.observability import count
 from chalicelib.writer.content import Contents
 
 
-def start(ctx: Context, site_id: str, sector_id: str | None = None, *, trigger: str = "manual", events_max: int = EVENTS_MAX) -> Run:
-    """Start a run of the site, or of one sector of it. events_max: history events of one execution of it.
+def start(
+    ctx: Context,
+    site_id: str,
+    sector_id: str | None = None,
+    *,
+    trigger: str = "manual",
+    events_max: int = EVENTS_MAX,
+    tail: str | None = None,
+) -> Run:
+    """Start a run of the site, or of one sector of it. events_max: history events of one execution of it. tail: of its id.
 
-    Raises: NotFound, ValidationFailed (no active sector), OutOfCredits, RunActive, UpstreamUnavailable.
+    Raises: NotFound, ValidationFailed (no active sector), OutOfCredits, RunActive, UpstreamUnavailable, Duplicate (the id is taken).
     """
     config = config_of(ctx, site_id)
     sector_id = sector_id or config.sector_id
@@ -38,6 +46,7 @@ def start(ctx: Context, site_id: str, sector_id: str | None = None, *, trigger: 
     run = runs.begin(
         site_id,
         sectors,
+        tail=tail,
         sector_id=sector_id,
         trigger=trigger,
         estimated_credits=needed["total"],

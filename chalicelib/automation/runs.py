@@ -1,6 +1,7 @@
 """Runs: one pass of a site through the seven stages, and the rule that a site has one at a time."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from chalicelib.automation.in_hand import items_in_hand
@@ -14,7 +15,15 @@ from chalicelib.automation.run_record import RUN as RUN
 from chalicelib.automation.run_record import Run as Run
 from chalicelib.core.errors import Conflict, RunActive, Stale
 from chalicelib.core.ids import stamp, ulid
-from chalicelib.core.table import Write, put, put_new, remove
+from chalicelib.core.observability import logger
+from chalicelib.core.table import Item, Write, put, put_new, remove
+
+
+class _NotOurs(Conflict):
+    """The site's lock is another run's."""
+
+    def __init__(self, there: Item | None) -> None:
+        super().__init__()
 
 
 class Runs(RunItems):
@@ -32,10 +41,12 @@ class Runs(RunItems):
             "credits": sum(s["credits"] for s in stages),
         }
 
-    def begin(self, site_id: str, sectors: list[str], **about: Any) -> Run:
-        """Create the run under the site's lock. about: further fields of the run. Raises: RunActive naming the run that holds it."""
+    def begin(self, site_id: str, sectors: list[str], *, tail: str | None = None, **about: Any) -> Run:
+        """Create the run under the site's lock. tail: of its id, a ULID; about: further fields of the run.
+
+        Raises: RunActive naming the run that holds it; Duplicate when there is a run with this id."""
         now = self.ctx.deps.clock.now()
-        run = self.repository.new(site_id, ulid(now), sectors=sectors, started_by=self.ctx.scope.user_id, **about)
+        run = self.repository.new(site_id, tail or ulid(now), sectors=sectors, started_by=self.ctx.scope.user_id, **about)
         stages = [put(stage_key(self.ctx, run, n), {"number": n, "name": STAGE_NAMES[n], "state": "pending"}) for n in STAGES]
         self.ctx.transact(*self._holding(run), *self.repository.creating(run), *stages)
         return run
@@ -68,8 +79,13 @@ class Runs(RunItems):
                 return run
             give_back(self.ctx, run, f"the run is {status}")
             ended = self.repository.changed(run, status=status, reason=reason, finished_at=stamp(self.ctx.deps.clock.now()), **changes)
+            inactive = remove(active_key(self.ctx, run), table=self.ctx.deps.ops.name)
             try:
-                saved = self.repository.save(run, ended, self._unlock(run), remove(active_key(self.ctx, run), table=self.ctx.deps.ops.name))
+                try:
+                    saved = self.repository.save(run, ended, self._unlock(run), inactive)
+                except _NotOurs:  # another run has the site, which cannot be: this one ends all the same and leaves that one its lock
+                    logger().error("a run that ended did not hold its site", extra={"run": run.id, "site": run.site_id})
+                    saved = self.repository.save(run, ended, inactive)
             except Stale:
                 continue
             give_back(self.ctx, saved, f"the run is {status}")
@@ -85,6 +101,7 @@ class Runs(RunItems):
             names={"#r": "run"},
             values={":run": run.id},
             table=self.ctx.deps.ops.name,
+            on_fail=_NotOurs,
         )
 
     def reopen(self, run_id: str) -> Run:
@@ -105,6 +122,15 @@ class Runs(RunItems):
         raise Stale()
 
     def holder(self, site_id: str) -> Run | None:
-        """The run that holds the site, if any."""
-        lock = self.ctx.deps.ops.get(lock_key(self.ctx, site_id))
-        return self.repository.find(lock["run"]) if lock else None
+        """The run that holds the site, if any. A lock whose run has ended or is gone (a table was restored, say) holds nothing: it goes."""
+        key, ops = lock_key(self.ctx, site_id), self.ctx.deps.ops
+        lock = ops.get(key)
+        run = self.repository.find(lock["run"]) if lock else None
+        if lock is None or (run is not None and run.status in ACTIVE):
+            return run
+        fresh = ops.get(key)  # it may have ended, and freed its site, between the two questions
+        if fresh is not None and fresh["run"] == lock["run"]:
+            logger().error("a lock without a run was removed", extra={"run": lock["run"], "site": site_id})
+            with suppress(Stale):  # somebody else has removed it
+                ops.write(Write("Delete", key, condition="#r = :run", names={"#r": "run"}, values={":run": lock["run"]}))
+        return None

@@ -1,7 +1,8 @@
 """When automations are due, and what keeps runs from being lost: the due list and the list of active runs, looked at every few minutes.
 
 A due time is local time in the site's zone. In a zone's spring gap a time that does not exist is taken an hour later; of a time
-that exists twice in autumn the first is taken.
+that exists twice in autumn the first is taken; an hourly one is the minute of the local clock. After an outage one run makes up for all
+due times that were missed. A due time that has come is not lost by a change of the settings, unless that switches the automation off.
 """
 
 import calendar
@@ -13,14 +14,16 @@ from zoneinfo import ZoneInfo
 from chalicelib.auth.accounts import need_active
 from chalicelib.automation import control
 from chalicelib.automation.config import AutomationConfig, Configs
-from chalicelib.automation.runs import ACTIVE_RUNS, RUN
+from chalicelib.automation.runs import ACTIVE, ACTIVE_RUNS, RUN
 from chalicelib.core.context import Context, Deps
-from chalicelib.core.errors import AppError, NotFound, Stale
-from chalicelib.core.ids import parse_stamp, stamp
+from chalicelib.core.errors import AppError, NotFound, Retryable, Stale
+from chalicelib.core.ids import parse_stamp, stamp, ulid_for
 from chalicelib.core.observability import count, logger
+from chalicelib.core.rewrite import rewrite
 from chalicelib.core.scope import Scope
 from chalicelib.core.table import Key, Query, Write, put, remove
 
+Start = Callable[..., object]
 DUE = "G#DUE"  # partition of the operations table: sort key `<due time>#<tenant>#<site>`
 ENDED = frozenset({"FAILED", "TIMED_OUT", "ABORTED", "UNKNOWN", "SUCCEEDED"})
 GRACE = timedelta(minutes=2)  # a run this young may not have its execution yet
@@ -33,8 +36,7 @@ def next_due(config: AutomationConfig, after: datetime) -> datetime:
     hour, minute = (int(part) for part in config.time.split(":"))
     local = after.astimezone(zone)
     if config.frequency == "hourly":
-        due = after.astimezone(UTC).replace(minute=minute, second=0, microsecond=0)
-        return due if due > after else due + timedelta(hours=1)
+        return _next_minute(zone, minute, after.astimezone(UTC))
     day = local.date()
     for _ in range(70):
         wanted = {"daily": True, "weekly": day.weekday() == calendar.MONDAY, "monthly": day.day == 1}[config.frequency]
@@ -45,15 +47,25 @@ def next_due(config: AutomationConfig, after: datetime) -> datetime:
     raise AssertionError("a due time lies within 70 days")
 
 
+def _next_minute(zone: ZoneInfo, minute: int, after: datetime) -> datetime:
+    """The first time later than `after` (UTC) at which the zone's clocks show this minute: not every zone is whole hours away."""
+    due = after.replace(second=0, microsecond=0)
+    for _ in range(180):  # one by one: a change of the zone's offset, which may be half an hour, skips or repeats minutes
+        due += timedelta(minutes=1)
+        if due.astimezone(zone).minute == minute:
+            return due
+    raise AssertionError(f"the minute {minute} comes within three hours")
+
+
 def due_key(tenant: str, config: AutomationConfig) -> Key | None:
     return (DUE, f"{config.next_run_at}#{tenant}#{config.site_id}") if config.next_run_at else None
 
 
 def rescheduling(ctx: Context, old: AutomationConfig, new: AutomationConfig) -> list[Write]:
-    """The writes that move a config in the due list."""
+    """The writes that move a config in the due list; its row is written also when it should be there already."""
     before, after, table = due_key(ctx.tenant, old), due_key(ctx.tenant, new), ctx.deps.ops.name
     writes = [remove(before, table=table)] if before and before != after else []
-    if after and before != after:
+    if after:
         writes.append(put(after, {"tenant": ctx.tenant, "site": new.site_id, "due": new.next_run_at}, table=table))
     return writes
 
@@ -61,27 +73,34 @@ def rescheduling(ctx: Context, old: AutomationConfig, new: AutomationConfig) -> 
 def save_config(ctx: Context, site_id: str, body: dict[str, Any], *, if_match: int | None = None) -> AutomationConfig:
     """Change a site's settings and its place in the due list. Raises: ValidationFailed, NotFound, PreconditionFailed."""
     configs = Configs(ctx)
-    config = configs.put(site_id, body, if_match=if_match)
-    for _ in range(8):
-        wanted = stamp(next_due(config, ctx.deps.clock.now())) if config.enabled else None
-        if wanted == config.next_run_at:
-            return config
-        changed = configs.repository.changed(config, next_run_at=wanted)
-        try:
-            return configs.repository.save(config, changed, *rescheduling(ctx, config, changed))
-        except Stale:
-            config = configs.of_site(site_id)
-    raise Stale()
+    config, now = configs.of_site(site_id), ctx.deps.clock.now()
+    chosen = configs.chosen(site_id, body)
+
+    def changes(old: AutomationConfig) -> dict[str, Any]:
+        new = configs.repository.changed(old, **chosen)
+        has_come = old.enabled and old.next_run_at is not None and parse_stamp(old.next_run_at) <= now
+        if not new.enabled:
+            return {**chosen, "next_run_at": None}
+        return {**chosen, "next_run_at": old.next_run_at if has_come else stamp(next_due(new, now))}
+
+    return rewrite(configs.repository, config.id, changes, lambda old, new: rescheduling(ctx, old, new), if_match=if_match)
 
 
-def check_scheduled_automations(deps: Deps) -> dict[str, int]:
+def check_scheduled_automations(deps: Deps, *, grace: timedelta = GRACE, start: Start = control.start) -> dict[str, int]:
     """Start what is due, each due time once; take up runs whose execution has died; resume those paused until now by a day's cap.
-    What one site's error hinders is logged and looked at again next time; the others go on. Returns how many of each."""
+    What one site's error hinders is logged and looked at again next time; the others go on. Returns how many of each.
+
+    grace: how long a run may be without an execution; none when whoever could still be starting one is known to be gone. start: as
+    `control.start`."""
     now = deps.clock.now()
     due = deps.ops.query_all(Query(DUE, condition="sk < :now", values={":now": stamp(now) + "~"}, consistent=True))
-    started = sum(_guarded(_start_due, deps, item, now) for item in due)
+
+    def start_due(deps: Deps, item: dict[str, Any], now: datetime) -> int:
+        return _start_due(deps, item, now, start)
+
+    started = sum(_guarded(start_due, deps, item, now) for item in due)
     active = deps.ops.query_all(Query(ACTIVE_RUNS, consistent=True))
-    recovered = sum(_guarded(_recover, deps, item, now) for item in active)
+    recovered = sum(_guarded(_recover, deps, item, now - grace) for item in active)
     resumed = sum(_guarded(_resume, deps, item, now) for item in active)
     return {"due": len(due), "started": started, "recovered": recovered, "resumed": resumed}
 
@@ -98,8 +117,9 @@ def _guarded(step: Callable[[Deps, dict[str, Any], datetime], int], deps: Deps, 
         return 0
 
 
-def _start_due(deps: Deps, item: dict[str, Any], now: datetime) -> int:
-    """Move the config on first (whoever moves it starts the run), then start. What cannot start waits for its next time."""
+def _start_due(deps: Deps, item: dict[str, Any], now: datetime, start: Start) -> int:
+    """Start the run of a due time, whose id comes from that time, then move the config on: who dies between has begun it, and who comes
+    again finds it. What cannot start waits for its next time."""
     ctx = Context(Scope.worker(item["tenant"], "scheduler"), deps)
     configs = Configs(ctx)
     try:
@@ -110,23 +130,34 @@ def _start_due(deps: Deps, item: dict[str, Any], now: datetime) -> int:
     if config.next_run_at != item["due"] or not config.enabled:
         deps.ops.write(remove((item["pk"], item["sk"])))
         return 0
+    tail, started, refused = ulid_for(parse_stamp(item["due"]), item["sk"]), 0, None
+    if ctx.repository(RUN).find(RUN.place.make_id(config.site_id, tail)) is None:
+        try:
+            need_active(ctx)
+            start(ctx, config.site_id, trigger="scheduled", tail=tail)
+            started = 1
+        except (Retryable, Stale):
+            raise  # nothing has begun, or what has is found next time
+        except AppError as error:
+            refused = error
     moved = configs.repository.changed(config, next_run_at=stamp(next_due(config, now)), last_run_at=stamp(now))
     try:
         configs.repository.save(config, moved, *rescheduling(ctx, config, moved))
     except Stale:
-        return 0  # another tick was first
-    need_active(ctx)
-    control.start(ctx, item["site"], trigger="scheduled")
-    return 1
+        logger().info("the automation was moved on by another", extra={"site": config.site_id})
+    if refused is not None:
+        raise refused
+    return started
 
 
-def _recover(deps: Deps, item: dict[str, Any], now: datetime) -> int:
-    """A run that should be going but whose execution is not: go on in a new one."""
+def _recover(deps: Deps, item: dict[str, Any], oldest: datetime) -> int:
+    """A run that should be going but whose execution is not: go on in a new one. The row of a run that is none any more goes."""
     ctx = Context(Scope.worker(item["tenant"], "scheduler"), deps)
     run = ctx.repository(RUN).find(item["run"])
-    if run is None or run.status not in ("created", "running"):
+    if run is None or run.status not in ACTIVE:
+        deps.ops.write(remove((item["pk"], item["sk"])))
         return 0
-    if run.execution is None and parse_stamp(run.updated_at) > now - GRACE:
+    if run.status == "paused" or (run.execution is None and parse_stamp(run.updated_at) > oldest):
         return 0
     if run.execution is not None and deps.workflow.status(run.execution) not in ENDED:
         return 0

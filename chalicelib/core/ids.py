@@ -1,5 +1,6 @@
 """Ids and times: sortable random ids, short tenant ids, fixed-width UTC stamps and the creation order used by indexes."""
 
+import hashlib
 import itertools
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,11 @@ def _base32(number: int, length: int) -> str:
 def ulid(now: datetime) -> str:
     """26 characters: 48 bits of milliseconds, 80 random bits. Source: the ULID specification, lower-cased."""
     return _base32(milliseconds(now), 10) + _base32(secrets.randbits(80), 16)
+
+
+def ulid_for(now: datetime, what: str) -> str:
+    """The same, but for one moment and thing always one id, so that making it twice is noticed."""
+    return _base32(milliseconds(now), 10) + _base32(int.from_bytes(hashlib.sha256(what.encode()).digest()[:10]), 16)
 
 
 def milliseconds(moment: datetime) -> int:

@@ -1,4 +1,5 @@
-"""Logs and traces by AWS Lambda Powertools, metrics in CloudWatch's embedded format; the tracer's SDK is loaded only when tracing is on."""
+"""Logs by AWS Lambda Powertools, metrics in CloudWatch's embedded format. Traces need no code: Lambda, API Gateway and Step Functions make
+them, and every log line names its trace."""
 
 import json
 import logging
@@ -7,13 +8,10 @@ import re
 import sys
 import time
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
-
-if TYPE_CHECKING:
-    from aws_lambda_powertools import Tracer
 
 SERVICE = "igny8"  # of every log line and metric
 Unit = Literal["Count", "Seconds"]
@@ -59,14 +57,6 @@ def logger() -> Logger:
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     return Logger(service=SERVICE, logger_formatter=_Masked(use_rfc3339=True))
-
-
-@cache
-def tracer() -> "Tracer":
-    """Lazily: the X-Ray SDK costs half a second of a cold start."""
-    from aws_lambda_powertools import Tracer
-
-    return Tracer(service=SERVICE)
 
 
 def count(name: str, value: float = 1, *, unit: Unit = "Count", **dimensions: str) -> None:

@@ -60,7 +60,7 @@ def placeholders(draft: Draft) -> Iterator[Finding]:
 
 def talk(draft: Draft) -> Iterator[Finding]:
     text = draft.reading.own_text.strip()
-    first_lines = text[:_OPENING_CHARS].split("\n")[:2]
+    first_lines = text[:_OPENING_CHARS].split("\n")
     opening = next((match for one in first_lines if (match := phrases.CHAT_START.match(one.strip()))), None)
     if found := opening or phrases.CHAT_END.search(text[-_CLOSING_CHARS:]):
         yield Finding("chat_text", "blocker", f"The model talks to whoever asked: {found.group(0)[:80]!r}.")

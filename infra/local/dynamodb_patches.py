@@ -23,6 +23,7 @@ from moto.dynamodb.models.table import Table
 from moto.dynamodb.models.utilities import dynamo_to_dict
 
 from infra.local.dynamodb_index import PAGE_BYTES, indexes_of, sort_value
+from infra.local.moto_speed import changed, item_bytes
 
 LOCK = threading.RLock()
 
@@ -148,6 +149,7 @@ def _update_item(self: models.DynamoDBBackend, table_name: str, key: dict[str, A
             stub[table.range_key_attr] = range_key
         _record(table, hash_key, range_key, old)
         item = _moto_update(self, table_name, key, *args, **kwargs)
+        changed(item)
         if table.range_key_attr is not None:
             indexes = indexes_of(table)
             indexes.check_types(item.attrs)
@@ -195,10 +197,10 @@ def _query(
     last: Item | None = None
     for entry in indexes.entries(index_name, hash_value, range_comparison, [sort_value(v) for v in range_objs], start, scan_index_forward):
         item = indexes.item_of(index_name, hash_value, entry)
-        item_bytes = item.size()
-        if scanned and size + item_bytes > PAGE_BYTES:
+        of_item = item_bytes(item)
+        if scanned and size + of_item > PAGE_BYTES:
             break
-        size, scanned, last = size + item_bytes, scanned + 1, item
+        size, scanned, last = size + of_item, scanned + 1, item
         seen = self.get_index(index_name).project(item) if index_name else item
         if filter_expression is None or filter_expression.expr(seen):
             page.append(seen)

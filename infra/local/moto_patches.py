@@ -7,6 +7,7 @@
 - Clients: each Lambda task of a state machine builds its own boto3 client (some 10 ms); they are shared instead.
 - Cognito (`cognito_patches`): RevokeToken, reset codes that are checked, mails in an outbox.
 - S3 (`s3_patches`): one request at a time.
+- `moto_speed`: what it does anew for each call is done once.
 - moto logs every error it answers with: only its critical messages are kept.
 """
 
@@ -30,7 +31,7 @@ from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from infra.local import cognito_patches, dynamodb_patches, gateway, lambdas, s3_patches
+from infra.local import cognito_patches, dynamodb_patches, gateway, lambdas, moto_speed, s3_patches
 
 MOTO_VERSION = "5.2.5"
 _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -130,6 +131,7 @@ def install() -> None:
     lambdas.install()
     cognito_patches.install()
     s3_patches.install()
+    moto_speed.install()
     StepFunctionsParserBackend._get_executions = _executions  # type: ignore[method-assign]
     StepFunctionsParserBackend.send_task_success = _send_task_success  # type: ignore[method-assign]
     StepFunctionsParserBackend.send_task_failure = _send_task_failure  # type: ignore[method-assign]

@@ -99,7 +99,7 @@ class Stack:
 Creator = Callable[["Provisioner", str, dict[str, Any]], Resource]
 Adopter = Callable[[Resource], None]
 
-_MAX_THREADS = 8  # per queue, whatever the template allows AWS
+_MAX_THREADS = 2  # per queue, whatever the template allows AWS
 
 # Names a function may set for itself without disturbing the others of the process.
 _OWN_VARIABLES = ("POWERTOOLS_", "LOG_LEVEL")

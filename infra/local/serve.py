@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from datetime import timedelta
 
 from infra.local.session import Session, Trouble, wanted_port
 
@@ -17,7 +18,8 @@ def main() -> int:
             from chalicelib import deps
             from chalicelib.automation.schedule import check_scheduled_automations
 
-            check_scheduled_automations(deps.current())  # runs that the last stop interrupted go on
+            # runs that the last stop interrupted go on; whoever was about to start an execution is gone, too
+            check_scheduled_automations(deps.current(), grace=timedelta())
             print(f"ready {session.server.url}", flush=True)
             print("Logins, documents and next steps are on that page. Ctrl-C stops; the data stays in .local/.", flush=True)
             stop.wait()

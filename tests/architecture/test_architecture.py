@@ -15,7 +15,7 @@ from tests.architecture.source import ROOT, Import, at_import_time, files, impor
 
 DOMAINS = frozenset(p.name for p in (ROOT / "chalicelib").iterdir() if p.is_dir()) - {"core", "adapters", "ai", "automation", "__pycache__"}
 ENTRANCES = frozenset({"routes", "consumers", "lambdas"})  # ways in from outside; nobody inside goes through them
-LAZY = ("openai", "aws_xray_sdk", "numpy", "onnxruntime", "PIL")
+LAZY = ("openai", "numpy", "onnxruntime", "PIL")
 MAX_LINES = 350
 LONG_FILES: dict[str, str] = {}  # path -> why it may be longer
 

@@ -79,13 +79,10 @@ PAIRS: dict[str, tuple[Job, Job, Job, int | None]] = {
     "work, and a delivery of it that fails": (lambda a: a.work("a", 30, 7), lambda a: a.fail("a"), nothing, None),
     "free work, and a delivery of it that fails": (lambda a: a.work("own-key", 0, 0), lambda a: a.fail("own-key"), nothing, None),
     "work that ends late, twice": (lambda a: a.finish_late(), lambda a: a.finish_late(), lambda a: a.fail("a"), None),
-    "work that ends late, and is begun again": (lambda a: a.finish_late(), lambda a: a.work("a", 10, 7), lambda a: a.fail("a"), None),
     "work that ends late, and a reservation of all there is": (lambda a: a.finish_late(), reserve_all, lambda a: a.fail("a"), None),
     "failed work begun again, twice": (lambda a: a.reserve("a", 30), lambda a: a.reserve("a", 30), lambda a: a.fail("a"), None),
     "two parts of one operation": (lambda a: a.save_part("x"), lambda a: a.save_part("y"), lambda a: a.save_part("z"), None),
     "a part, and the end of its operation": (lambda a: a.save_part("x"), lambda a: a.finish_parts(["z"]), lambda a: a.save_part("z"), None),
-    "a part, and the sweeper": (lambda a: a.save_part("x"), lambda a: a.sweep(), begin_parts, None),
-    "a renewed hold, and the sweeper": (lambda a: a.work("dead", 20, 7), lambda a: a.sweep(), run_out, None),
     "the end of work, and the sweeper": (lambda a: a.finish_late("dead"), lambda a: a.sweep(), run_out, None),
     "two sweepers": (lambda a: a.sweep(), lambda a: a.sweep(), run_out, None),
     "one grant, delivered twice": (lambda a: a.grant("g", 50), lambda a: a.grant("g", 50), nothing, None),
@@ -114,6 +111,10 @@ PAIRS: dict[str, tuple[Job, Job, Job, int | None]] = {
         None,
     ),
     "an envelope kept alive, and the sweeper": (lambda a: a.promise(50), lambda a: a.sweep(), promise_runs_out, None),
+    # those of most orders come last
+    "work that ends late, and is begun again": (lambda a: a.finish_late(), lambda a: a.work("a", 10, 7), lambda a: a.fail("a"), None),
+    "a part, and the sweeper": (lambda a: a.save_part("x"), lambda a: a.sweep(), begin_parts, None),
+    "a renewed hold, and the sweeper": (lambda a: a.work("dead", 20, 7), lambda a: a.sweep(), run_out, None),
 }
 
 

@@ -66,7 +66,11 @@ class TestEventSources:
     def test_a_queue_consumer_reads_our_queue_and_reports_partial_failures(self) -> None:
         app = {"Resources": {"ImageWorker": function(60, Source=sqs("images"))}}
         derived = derive.event_sources(app, QUEUES)["Resources"]["ImageWorker"]["Properties"]["Events"]["Source"]["Properties"]
-        assert derived == {"Queue": {"Fn::Sub": "${ImagesQueue.Arn}"}, "FunctionResponseTypes": ["ReportBatchItemFailures"]}
+        assert derived == {
+            "Queue": {"Fn::Sub": "${ImagesQueue.Arn}"},
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "ScalingConfig": {"MaximumConcurrency": {"Ref": "ImagesConcurrency"}},
+        }
 
     def test_a_stream_consumer_reads_the_table(self) -> None:
         app = {"Resources": {"Stats": function(60, Source={"Type": "DynamoDB", "Properties": {"Stream": "x"}})}}

@@ -15,7 +15,7 @@ from chalicelib.planner.keywords import KEYWORD
 from chalicelib.writer.content import CONTENT, body_html
 from chalicelib.writer.images import IMAGE
 from chalicelib.writer.tasks import TASK
-from tests.automation.pipeline import Account
+from tests.automation.accounts import Account
 
 KINDS = {"keyword": KEYWORD, "cluster": CLUSTER, "idea": IDEA, "task": TASK, "content": CONTENT, "image": IMAGE}
 NAMES = {"keyword": "keyword", "cluster": "name", "idea": "idea_title", "task": "title", "content": "title"}

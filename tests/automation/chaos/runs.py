@@ -10,12 +10,12 @@ from chalicelib.automation import control
 from chalicelib.automation.run_record import ACTIVE
 from chalicelib.core.context import Context
 from chalicelib.core.scope import Scope
+from tests.automation.accounts import KEYWORDS, Account, open_account
 from tests.automation.chaos.judge import Verdict, end_state, judge
 from tests.automation.chaos.lives import Fate, Life, Lives, Plan, Point, Stalled, nobody
 from tests.automation.chaos.memory_tables import MemoryClient
 from tests.automation.chaos.small_world import SmallWorld, small_world
 from tests.automation.faults import LambdaDied
-from tests.automation.pipeline import KEYWORDS, Account, open_account
 
 TICKS = 12  # an hour of the scheduler
 GAP_MAX = 60  # effects between the two deaths of a pair

@@ -7,7 +7,7 @@ minutes, and each can be seen again.
 import json
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -77,6 +77,7 @@ class SmallWorld:
     script: Script = field(default_factory=Script)
     clock: JumpingClock = field(default_factory=JumpingClock)
     definition: dict[str, Any] = field(default_factory=definition)
+    table: Callable[[MortalTable], MortalTable] = lambda table: table  # puts another one in its place
 
     def __post_init__(self) -> None:
         self.queues = Queues(self.clock.seconds)
@@ -88,7 +89,7 @@ class SmallWorld:
         pictures._drawn = _DRAWN
         self.deps = Deps(
             config=Config(stage="local", cors_origins="https://app.test", throttle="off", ai_provider="offline"),
-            table=MortalTable(self.client, "app", lives),
+            table=self.table(MortalTable(self.client, "app", lives)),
             ops=MortalTable(self.client, "ops", lives),
             clock=self.clock,
             files=MortalFiles(self.files, lives),
