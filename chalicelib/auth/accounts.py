@@ -16,6 +16,7 @@ from chalicelib.system.strategies import STRATEGY
 
 AccountStatus = Literal["active", "suspended", "trial", "cancelled"]
 SHUT_OUT = frozenset({"suspended", "cancelled"})
+CLOSED_SAID = {"inactive": "switched off", "deleted": "deleted"}
 _ALL = "G#ACCOUNTS"  # list partition of every account, so that schedules find them without a scan
 
 
@@ -97,6 +98,17 @@ def need_active(ctx: Context) -> None:
     account = find_account(ctx)
     if account is not None and account.status in SHUT_OUT:
         raise AccountInactive(f"This account is {account.status}.")
+
+
+def why_shut(ctx: Context, site_id: str) -> str | None:
+    """Why nothing may be begun on a site in the account's name, if so: the account is shut out, or the site is switched off or deleted."""
+    account = find_account(ctx)
+    if account is None:
+        return None
+    if account.status in SHUT_OUT:
+        return f"The account is {account.status}."
+    closed = account.closed.get(site_id)
+    return f"The site is {CLOSED_SAID[closed]}." if closed else None
 
 
 def all_accounts(deps: Deps) -> Iterator[Account]:

@@ -18,7 +18,8 @@ PublishMode = Literal["manual", "gated", "auto"]
 
 class AutomationConfig(SiteRecord):
     """Times in the site's IANA zone. batch sizes: items a stage takes at once; delays in seconds, 0-3600; caps None = no cap.
-    next_run_at: UTC, when the schedule starts the next run."""
+    next_run_at: UTC, when the schedule starts the next run. not_started_at, not_started_reason: the last due time whose run could not
+    start (no credits, another run still going, the site switched off), until one starts again."""
 
     enabled: bool = False
     sector_id: str | None = None
@@ -46,6 +47,8 @@ class AutomationConfig(SiteRecord):
     strategy: str | None = None
     last_run_at: str | None = None
     next_run_at: str | None = None
+    not_started_at: str | None = None
+    not_started_reason: str | None = None
 
     @field_validator("time_zone")
     @classmethod
@@ -57,7 +60,8 @@ class AutomationConfig(SiteRecord):
         return size
 
 
-_WRITABLE = frozenset(AutomationConfig.model_fields) - frozenset(SiteRecord.model_fields) - {"last_run_at", "next_run_at"}
+_OWN = {"last_run_at", "next_run_at", "not_started_at", "not_started_reason"}
+_WRITABLE = frozenset(AutomationConfig.model_fields) - frozenset(SiteRecord.model_fields) - _OWN
 CONFIG: Entity[AutomationConfig] = Entity(
     name="automation_config",
     plural="automation configs",
@@ -77,13 +81,16 @@ class Configs(Service[AutomationConfig]):
     def of_site(self, site_id: str) -> AutomationConfig:
         """The site's config, made with the defaults when there is none. Raises: NotFound for an unknown site."""
         self.ctx.site(site_id)
-        found = self.repository.find(f"{site_id}-{SETTINGS_TAIL}")
-        if found is not None:
+        if (found := self.stored(site_id)) is not None:
             return found
         try:
             return self.repository.create(self.repository.new(site_id, SETTINGS_TAIL))
         except Duplicate:
             return self.repository.get(f"{site_id}-{SETTINGS_TAIL}")
+
+    def stored(self, site_id: str) -> AutomationConfig | None:
+        """The config that there is, whatever has become of its site."""
+        return self.repository.find(f"{site_id}-{SETTINGS_TAIL}")
 
     def chosen(self, site_id: str, body: dict[str, Any]) -> dict[str, Any]:
         """Those fields of a body that may be set, what they refer to being there. Raises: ValidationFailed, NotFound."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chalicelib.auth.accounts import why_shut
 from chalicelib.auth.sites import active_sectors
 from chalicelib.automation.config import config_of
 from chalicelib.automation.estimate import estimate
@@ -27,13 +28,18 @@ def start(
 ) -> Run:
     """Start a run of the site, or of one sector of it. events_max: history events of one execution of it. tail: of its id.
 
-    Raises: NotFound, ValidationFailed (no active sector), OutOfCredits, RunActive, UpstreamUnavailable, Duplicate (the id is taken).
+    Raises: NotFound, Conflict (the site is switched off), ValidationFailed (no active sector), OutOfCredits, RunActive,
+    UpstreamUnavailable, Duplicate (the id is taken).
     """
     config = config_of(ctx, site_id)
     sector_id = sector_id or config.sector_id
     if sector_id:
         ctx.sector(site_id, sector_id)
-    sectors = [sector_id] if sector_id else [s.id for s in active_sectors(ctx, site_id)]
+    if shut := why_shut(ctx, site_id):
+        raise Conflict(shut)
+    sectors = [s.id for s in active_sectors(ctx, site_id) if sector_id in (None, s.id)]
+    if not sectors and sector_id:
+        raise ValidationFailed.field("sector_id", "this sector is switched off.")
     if not sectors:
         raise ValidationFailed.field("site_id", "this site has no active sector.")
     runs = Runs(ctx)
@@ -104,6 +110,8 @@ def pause(ctx: Context, run_id: str) -> Run:
 def resume(ctx: Context, run_id: str) -> Run:
     """Go on with the items that are not done, in a new execution. Raises: NotFound, Conflict, UpstreamUnavailable."""
     runs = Runs(ctx)
+    if shut := why_shut(ctx, runs.get(run_id).site_id):
+        raise Conflict(shut)
 
     def changes(run: Run) -> dict[str, Any]:
         if run.status != "paused":

@@ -88,4 +88,4 @@ def run_control(deps: Deps, event: dict[str, Any], context: Any) -> dict[str, An
 @schedule(bp, "scheduler", "rate(5 minutes)", wiring.current)
 def scheduler(deps: Deps) -> dict[str, int]:
     """Starts due automations, takes up runs whose execution has died, and hands on contents whose time to go online has come."""
-    return {**check_scheduled_automations(deps), "published": drip.publish_due(deps)}
+    return {"published": drip.publish_due(deps), **check_scheduled_automations(deps)}

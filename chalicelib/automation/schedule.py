@@ -11,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from chalicelib.auth.accounts import need_active
+from chalicelib.auth.accounts import why_shut
 from chalicelib.automation import control
 from chalicelib.automation.config import AutomationConfig, Configs
 from chalicelib.automation.runs import ACTIVE, ACTIVE_RUNS, RUN
+from chalicelib.core import deadline
 from chalicelib.core.context import Context, Deps
-from chalicelib.core.errors import AppError, NotFound, Retryable, Stale
+from chalicelib.core.errors import AppError, Retryable, Stale
 from chalicelib.core.ids import parse_stamp, stamp, ulid_for
 from chalicelib.core.observability import count, logger
 from chalicelib.core.rewrite import rewrite
@@ -27,6 +28,7 @@ Start = Callable[..., object]
 DUE = "G#DUE"  # partition of the operations table: sort key `<due time>#<tenant>#<site>`
 ENDED = frozenset({"FAILED", "TIMED_OUT", "ABORTED", "UNKNOWN", "SUCCEEDED"})
 GRACE = timedelta(minutes=2)  # a run this young may not have its execution yet
+START_SECONDS = 30.0  # the longest that looking at one due automation takes: an estimate over all that waits on its site
 RECOVERIES = 5  # in a row, without a stage completed between them
 
 
@@ -88,21 +90,27 @@ def save_config(ctx: Context, site_id: str, body: dict[str, Any], *, if_match: i
 
 def check_scheduled_automations(deps: Deps, *, grace: timedelta = GRACE, start: Start = control.start) -> dict[str, int]:
     """Start what is due, each due time once; take up runs whose execution has died; resume those paused until now by a day's cap.
-    What one site's error hinders is logged and looked at again next time; the others go on. Returns how many of each.
+    What one site's error hinders is logged and looked at again next time; the others go on. Returns how many of each; left: due, but
+    there was no time to look at it.
 
     grace: how long a run may be without an execution; none when whoever could still be starting one is known to be gone. start: as
     `control.start`."""
     now = deps.clock.now()
+    active = deps.ops.query_all(Query(ACTIVE_RUNS, consistent=True))
+    recovered = sum(_guarded(_recover, deps, item, now - grace) for item in active)
+    resumed = sum(_guarded(_resume, deps, item, now) for item in active)
     due = deps.ops.query_all(Query(DUE, condition="sk < :now", values={":now": stamp(now) + "~"}, consistent=True))
 
     def start_due(deps: Deps, item: dict[str, Any], now: datetime) -> int:
         return _start_due(deps, item, now, start)
 
-    started = sum(_guarded(start_due, deps, item, now) for item in due)
-    active = deps.ops.query_all(Query(ACTIVE_RUNS, consistent=True))
-    recovered = sum(_guarded(_recover, deps, item, now - grace) for item in active)
-    resumed = sum(_guarded(_resume, deps, item, now) for item in active)
-    return {"due": len(due), "started": started, "recovered": recovered, "resumed": resumed}
+    started = looked_at = 0
+    for item in due:  # the longest due first; what this look has no time for is the next one's
+        if (left := deadline.seconds_left()) is not None and left < START_SECONDS:
+            logger().warning("not all that is due was looked at", extra={"due": len(due), "looked_at": looked_at})
+            break
+        started, looked_at = started + _guarded(start_due, deps, item, now), looked_at + 1
+    return {"due": len(due), "started": started, "recovered": recovered, "resumed": resumed, "left": len(due) - looked_at}
 
 
 def _guarded(step: Callable[[Deps, dict[str, Any], datetime], int], deps: Deps, item: dict[str, Any], now: datetime) -> int:
@@ -113,40 +121,39 @@ def _guarded(step: Callable[[Deps, dict[str, Any], datetime], int], deps: Deps, 
             "scheduled step not done",
             extra={"step": step.__name__, "tenant": item["tenant"], "of": item["sk"], "code": error.code, "detail": error.message},
         )
-        count("ScheduleFailures", Step=step.__name__.strip("_"))
-        return 0
+    except Exception:  # a site's broken data must not hold up everybody behind it
+        logger().exception("scheduled step not done", extra={"step": step.__name__, "tenant": item["tenant"], "of": item["sk"]})
+    count("ScheduleFailures", Step=step.__name__.strip("_"))
+    return 0
 
 
 def _start_due(deps: Deps, item: dict[str, Any], now: datetime, start: Start) -> int:
     """Start the run of a due time, whose id comes from that time, then move the config on: who dies between has begun it, and who comes
-    again finds it. What cannot start waits for its next time."""
+    again finds it. What cannot start waits for its next time, and the settings say why."""
     ctx = Context(Scope.worker(item["tenant"], "scheduler"), deps)
     configs = Configs(ctx)
-    try:
-        config = configs.of_site(item["site"])
-    except NotFound:
+    config = configs.stored(item["site"])
+    if config is None or config.next_run_at != item["due"] or not config.enabled:
         deps.ops.write(remove((item["pk"], item["sk"])))
         return 0
-    if config.next_run_at != item["due"] or not config.enabled:
-        deps.ops.write(remove((item["pk"], item["sk"])))
-        return 0
-    tail, started, refused = ulid_for(parse_stamp(item["due"]), item["sk"]), 0, None
-    if ctx.repository(RUN).find(RUN.place.make_id(config.site_id, tail)) is None:
+    tail, started, refusal = ulid_for(parse_stamp(item["due"]), item["sk"]), 0, why_shut(ctx, config.site_id)
+    if refusal is None and ctx.repository(RUN).find(RUN.place.make_id(config.site_id, tail)) is None:
         try:
-            need_active(ctx)
             start(ctx, config.site_id, trigger="scheduled", tail=tail)
             started = 1
         except (Retryable, Stale):
             raise  # nothing has begun, or what has is found next time
         except AppError as error:
-            refused = error
-    moved = configs.repository.changed(config, next_run_at=stamp(next_due(config, now)), last_run_at=stamp(now))
+            refusal = error.message
+    about = {"next_run_at": stamp(next_due(config, now)), "not_started_at": item["due"] if refusal else None, "not_started_reason": refusal}
+    moved = configs.repository.changed(config, **about, **({} if refusal else {"last_run_at": stamp(now)}))
     try:
         configs.repository.save(config, moved, *rescheduling(ctx, config, moved))
     except Stale:
         logger().info("the automation was moved on by another", extra={"site": config.site_id})
-    if refused is not None:
-        raise refused
+    if refusal:
+        logger().warning("a due run did not start", extra={"tenant": ctx.tenant, "site": config.site_id, "reason": refusal})
+        count("RunsNotStarted")
     return started
 
 
@@ -171,6 +178,8 @@ def _resume(deps: Deps, item: dict[str, Any], now: datetime) -> int:
     ctx = Context(Scope.worker(item["tenant"], "scheduler"), deps)
     run = ctx.repository(RUN).find(item["run"])
     if run is None or run.status != "paused" or not run.resumes_at or parse_stamp(run.resumes_at) > now:
+        return 0
+    if why_shut(ctx, run.site_id):
         return 0
     control.resume(ctx, run.id)
     return 1

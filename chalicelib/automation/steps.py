@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from chalicelib.auth.accounts import why_shut
 from chalicelib.automation.budget import affordable
 from chalicelib.automation.config import AutomationConfig, config_of
 from chalicelib.automation.history import EVENTS_PER_ITEM, EVENTS_PER_ROUND, items_that_fit
@@ -40,6 +41,9 @@ def next_items(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, An
     events = int(event.get("events") or 0) + EVENTS_PER_ROUND
     run, runs, here = current(ctx, event), Runs(ctx), stage(number)
     if run is None:
+        return _go("halt", events)
+    if shut := why_shut(ctx, run.site_id):
+        pause(ctx, run, "shut", shut, resumes_at=stamp(ctx.deps.clock.now()))  # the scheduler resumes it when it may go on
         return _go("halt", events)
     config = config_of(ctx, run.site_id)
     item = runs.stage_item(run, number)

@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 
 from chalicelib.auth.accounts import ACCOUNT
+from chalicelib.auth.sites import Sectors, Sites
 from chalicelib.automation import control
-from chalicelib.automation.config import AutomationConfig, config_of
-from chalicelib.automation.schedule import RECOVERIES, check_scheduled_automations, next_due, save_config
-from chalicelib.core.errors import ValidationFailed
+from chalicelib.automation.config import AutomationConfig, Configs, config_of
+from chalicelib.automation.schedule import RECOVERIES, START_SECONDS, check_scheduled_automations, next_due, save_config
+from chalicelib.core import deadline
+from chalicelib.core.errors import AppError, Conflict, ValidationFailed
 from chalicelib.core.ids import parse_stamp
+from chalicelib.core.table import update
+from tests.automation.accounts import Account
 from tests.automation.pipeline import FEW, World
 from tests.conftest import ContextFactory, Place
 
@@ -81,18 +85,90 @@ def test_what_cannot_start_hinders_nobody(world: World) -> None:
     world.work()
     assert fine.runs.repository.under((f"{fine.ctx.tenant}#{fine.site}#R", ""))[0].status == "completed"
     assert check_scheduled_automations(world.deps)["due"] == 0
+    assert "credits" in str(not_started(poor)) and "run" in str(not_started(busy)) and not_started(fine) is None
     control.cancel(busy.ctx, held.id)
     for account in (poor, busy, fine):
         account.configure(enabled=False)
 
 
+def not_started(account: Account) -> str | None:
+    return config_of(account.ctx, account.site).not_started_reason
+
+
+def suspend(account: Account, status: str = "suspended") -> None:
+    account.ctx.repository(ACCOUNT).patch(account.ctx.tenant, {"status": status})
+
+
 def test_nothing_begins_for_an_account_that_is_suspended(world: World) -> None:
     account = world.account(FEW, enabled=True)
-    account.ctx.repository(ACCOUNT).patch(account.ctx.tenant, {"status": "suspended"})
+    suspend(account)
     world.clock.forward(days=1, hours=1)
     assert check_scheduled_automations(world.deps)["started"] == 0
     assert account.runs.holder(account.site) is None
+    assert not_started(account) == "The account is suspended."
+    with pytest.raises(Conflict, match="suspended"):
+        account.start()
+    suspend(account, "active")
+    world.clock.forward(days=1)
+    assert check_scheduled_automations(world.deps)["started"] == 1
+    assert not_started(account) is None
+    world.work()
     account.configure(enabled=False)
+
+
+def test_a_site_that_is_switched_off_or_deleted_keeps_its_schedule_and_starts_nothing(world: World) -> None:
+    account = world.account(FEW, enabled=True)
+    for close, why in (
+        (lambda: Sites(account.ctx).patch(account.site, {"is_active": False}), "The site is switched off."),
+        (lambda: Sites(account.ctx).delete(account.site), "The site is deleted."),
+    ):
+        close()
+        world.clock.forward(days=1, hours=1)
+        ticked = check_scheduled_automations(world.deps)
+        assert (ticked["due"], ticked["started"]) == (1, 0)
+        stored = Configs(account.ctx).stored(account.site)
+        assert stored is not None and stored.not_started_reason == why
+        with pytest.raises(AppError):
+            account.start()
+    Sites(account.ctx).restore(account.site)
+    Sites(account.ctx).patch(account.site, {"is_active": True})
+    world.clock.forward(days=1)
+    assert check_scheduled_automations(world.deps)["started"] == 1
+    world.work()
+    account.configure(enabled=False)
+
+
+def test_a_sector_that_is_switched_off_is_not_automated_alone(world: World) -> None:
+    account = world.account(FEW)
+    Sectors(account.ctx).create({"site_id": account.site, "name": "Other", "slug": "other"})
+    Sectors(account.ctx).patch(account.sector, {"is_active": False})
+    with pytest.raises(ValidationFailed, match="sector_id"):
+        account.start(sector_id=account.sector)
+
+
+@pytest.mark.parametrize("closed", ["account", "site"])
+def test_a_run_stands_still_while_its_account_or_site_is_shut(world: World, closed: str) -> None:
+    account = world.account(FEW)
+    run = account.start()
+    world.work(until=lambda: account.of("idea"))
+    if closed == "account":
+        suspend(account)
+    else:
+        Sites(account.ctx).patch(account.site, {"is_active": False})
+    world.work()
+    shown = account.shown(run.id)
+    assert (shown["status"], shown["reason"]) == ("paused", "shut") and account.of("content") == []
+    assert check_scheduled_automations(world.deps)["resumed"] == 0
+    with pytest.raises(Conflict):
+        control.resume(account.ctx, run.id)
+    if closed == "account":
+        suspend(account, "active")
+    else:
+        Sites(account.ctx).patch(account.site, {"is_active": True})
+    assert check_scheduled_automations(world.deps)["resumed"] == 1
+    world.work()
+    assert account.shown(run.id)["status"] == "completed"
+    account.sound()
 
 
 def test_a_run_whose_execution_died_goes_on(world: World) -> None:
@@ -148,3 +224,40 @@ def test_a_days_cap_pauses_until_tomorrow(world: World) -> None:
     world.work()
     assert account.shown(run["id"])["status"] == "completed"
     account.sound()
+
+
+class Remaining:
+    """A Lambda's context that has so long left."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
+def test_a_look_that_runs_out_of_time_leaves_the_rest_to_the_next_one(world: World) -> None:
+    account = world.account((), enabled=True)
+    world.clock.forward(days=1, hours=1)
+    with deadline.of_lambda(Remaining(START_SECONDS)):
+        ticked = check_scheduled_automations(world.deps)
+    assert (ticked["started"], ticked["left"]) == (0, 1)
+    with deadline.of_lambda(Remaining(240)):
+        ticked = check_scheduled_automations(world.deps)
+    assert (ticked["started"], ticked["left"]) == (1, 0)
+    world.work()
+    account.configure(enabled=False)
+
+
+def test_broken_data_of_one_site_hold_up_nobody(world: World) -> None:
+    broken, fine = world.account((), enabled=True), world.account((), enabled=True)
+    config = config_of(broken.ctx, broken.site)
+    key = Configs(broken.ctx).repository.key(config.id)
+    world.deps.table.write(update(key, "SET time_zone = :zone", zone="Mars/Olympus_Mons"))
+    world.clock.forward(days=1, hours=1)
+    assert check_scheduled_automations(world.deps)["started"] == 1
+    world.work()
+    assert fine.runs.repository.under((f"{fine.ctx.tenant}#{fine.site}#R", "")) != []
+    world.deps.table.write(update(key, "SET time_zone = :zone", zone="UTC"))
+    for account in (broken, fine):
+        account.configure(enabled=False)
