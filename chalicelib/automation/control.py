@@ -11,7 +11,7 @@ from chalicelib.automation.run_caps import give_back, set_aside
 from chalicelib.automation.runs import ACTIVE, Run, Runs
 from chalicelib.billing.credits import Ledger
 from chalicelib.core.context import Context
-from chalicelib.core.errors import AppError, Conflict, OutOfCredits, RunActive, ValidationFailed
+from chalicelib.core.errors import AppError, Conflict, OutOfCredits, Retryable, RunActive, ValidationFailed
 from chalicelib.core.ids import stamp
 from chalicelib.core.observability import count
 from chalicelib.writer.content import Contents
@@ -64,6 +64,9 @@ def start(
         set_aside(ctx, run, needed["required"])
         return launch(ctx, run)
     except AppError as error:
+        if trigger == "scheduled" and isinstance(error, Retryable):  # nobody waits for an answer: the scheduler takes it up
+            runs.log(run, f"The run could not be started yet: {error.message}", level="warning")
+            return run
         runs.finish(run.id, "failed", f"The run could not be started: {error.message}")
         raise
 
@@ -136,7 +139,8 @@ def _launch_or_pause(ctx: Context, run: Run) -> Run:
     try:
         return launch(ctx, run)
     except AppError:
-        paused = {"status": "paused", "reason": "not_started", "paused_at": stamp(ctx.deps.clock.now())}
+        now = stamp(ctx.deps.clock.now())
+        paused = {"status": "paused", "reason": "not_started", "paused_at": now, "resumes_at": now}  # by the scheduler, if by nobody before
         Runs(ctx).repository.patch(run.id, lambda r: paused if r.status == "running" and r.attempt == run.attempt else {})
         raise
 

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.automation import control
 from chalicelib.automation.run_record import operation
+from chalicelib.automation.schedule import check_scheduled_automations
 from chalicelib.core.context import Context
 from chalicelib.core.errors import Conflict, NotFound, OutOfCredits, RunActive, UpstreamUnavailable, ValidationFailed
 from chalicelib.core.scope import Scope
@@ -82,7 +83,7 @@ def test_a_run_that_cannot_be_started_fails_and_frees_the_site(world: World) -> 
     with pytest.raises(UpstreamUnavailable):
         control.resume(account.ctx, run.id)
     assert (account.shown(run.id)["status"], account.shown(run.id)["reason"]) == ("paused", "not_started")
-    control.resume(account.ctx, run.id)
+    assert check_scheduled_automations(world.deps)["resumed"] == 1
     world.work()
     assert account.shown(run.id)["status"] == "completed"
     account.sound()

@@ -12,7 +12,7 @@ from chalicelib.automation import control
 from chalicelib.automation.config import AutomationConfig, Configs, config_of
 from chalicelib.automation.schedule import RECOVERIES, START_SECONDS, check_scheduled_automations, next_due, save_config
 from chalicelib.core import deadline
-from chalicelib.core.errors import AppError, Conflict, ValidationFailed
+from chalicelib.core.errors import AppError, Conflict, UpstreamUnavailable, ValidationFailed
 from chalicelib.core.ids import parse_stamp
 from chalicelib.core.table import update
 from tests.automation.accounts import Account
@@ -195,6 +195,22 @@ def test_an_execution_that_was_never_started_is_started(world: World) -> None:
     assert check_scheduled_automations(world.deps)["recovered"] == 1
     world.work()
     assert account.shown(run.id)["status"] == "completed"
+
+
+def test_a_due_run_that_cannot_be_started_yet_is_started_by_the_next_look(world: World) -> None:
+    account = world.account(FEW, enabled=True)
+    world.clock.forward(days=1, hours=1)
+    world.script.at("workflow.start", UpstreamUnavailable("Step Functions does not answer."))
+    assert check_scheduled_automations(world.deps)["started"] == 1
+    held = account.runs.holder(account.site)
+    assert held is not None and held.status == "created" and held.execution is None
+    world.clock.forward(minutes=5)
+    ticked = check_scheduled_automations(world.deps)
+    assert (ticked["due"], ticked["recovered"]) == (0, 1)
+    world.work()
+    assert account.shown(held.id)["status"] == "completed"
+    account.configure(enabled=False)
+    account.sound()
 
 
 def test_an_execution_that_dies_again_and_again_fails_its_run(world: World) -> None:
