@@ -17,7 +17,7 @@ DOTENV = $(if $(wildcard .env),$(PY) -m dotenv --file .env run --no-override --)
 # Tests never see keys or sites of yours, whatever the environment holds.
 BLIND = env $$(env | sed -n -e 's/^\(OPENAI_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(WP_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(RUNWARE_[A-Z_]*\)=.*/-u \1/p')
 
-.PHONY: help setup demo serve test permissions test-wordpress bench-wordpress fuzz faults test-llm check lint types architecture drift format bench soak ledger audit package deploy bootstrap replay clean
+.PHONY: help setup demo serve test permissions test-wordpress bench-wordpress fuzz faults test-llm check lint types architecture drift secrets licences format bench soak ledger audit audit-dependencies package deploy bootstrap replay export import forget reindex secret rotate costs chaos clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,12 +77,17 @@ faults: $(STAMP) ## the fault matrix of the AI providers: outcome, calls, credit
 test-llm: .venv-llm/.installed ## all text functions with a real local model, 200 calls (CALLS=, OBJECTS=20 of each, SECONDS_MAX=1500, NICE=10)
 	@$(BLIND) LOG_LEVEL=ERROR $(PY) -m tests.llm.run
 
+chaos: $(STAMP) ## runs in which Lambdas die, at every point and in pairs, and the served stack is killed (RUNS=300 KILLS=20 SEED= JOBS=2 ONLY=)
+	@$(BLIND) $(PY) -m tests.automation.chaos
+
 soak: $(STAMP) ## 1,000 keywords to 150 articles, then 50 sites at once, on the embedded stack: time, memory, transitions, cross-talk (KEYWORDS=, ARTICLES=)
 	@$(BLIND) $(PY) -m infra.soak
 
-check: lint types architecture drift package ## ruff, mypy, architecture, drift, package, cfn-lint, state machine
+check: lint types architecture drift secrets licences package ## ruff, mypy, architecture, drift, secrets, licences, package, cfn-lint, security rules, state machine, AWS's limits
 	@$(VENV)/bin/cfn-lint $(OUT)/sam.json
+	@$(PY) -m infra.rules $(OUT)/sam.json
 	@$(PY) -m infra.check_asl
+	@$(PY) -m infra.limits $(OUT)
 	@echo "all checks passed"
 
 lint: $(STAMP)
@@ -100,6 +105,12 @@ drift: $(STAMP) # generated files equal what generates them
 	@$(PY) -m infra.build policies --check
 	@$(PY) -m infra.build openapi --check
 
+secrets: $(STAMP) # nothing here looks like a secret; `python -m infra.secret_scan --history`: nor ever did
+	@$(PY) -m infra.secret_scan
+
+licences: $(STAMP) # of all that ships, and THIRD-PARTY.md says so
+	@$(PY) -m infra.licences
+
 format: $(STAMP) ## let ruff fix and format the code
 	@$(PY) -m ruff check --fix-only --quiet .
 	@$(PY) -m ruff format --quiet .
@@ -113,15 +124,45 @@ ledger: $(STAMP) ## the credit ledger searched for longer, ten thousand operatio
 audit: $(STAMP) ## does every ledger add up, does anything lack its counterpart: of .local/, or of a deployment (STAGE=dev)
 	@$(DOTENV) $(PY) -m infra.audit --stage $(if $(filter file,$(origin STAGE)),local,$(STAGE))
 
-package: $(STAMP) ## the zip and the CloudFormation template in build/deploy/ (STAGE=dev)
-	@$(PY) -m infra.build package --stage $(STAGE) --out $(OUT)
+build/audit-venv/.installed: $(STAMP) requirements-audit.txt
+	@$(PY) -m venv --clear build/audit-venv
+	@build/audit-venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-audit.txt
+	@touch $@
 
-deploy: package ## package, upload, deploy and smoke-test STAGE=dev (needs AWS credentials; ARTIFACTS=bucket, PARAMETERS="Name=value ...")
+audit-dependencies: build/audit-venv/.installed ## known vulnerabilities of what requirements*.txt pin (asks PyPI; fails when it does not answer)
+	@build/audit-venv/bin/pip-audit --strict --progress-spinner off --disable-pip --no-deps \
+		$(foreach file,$(filter-out requirements-audit.txt,$(wildcard requirements*.txt)),-r $(file))
+
+package: $(STAMP) ## the zip and the CloudFormation template in build/deploy/ (STAGE=dev ARCHITECTURE=arm64 PYTHON_VERSION=3.13)
+	@$(PY) -m infra.build package --stage $(STAGE) --out $(OUT) --arch "$(ARCHITECTURE)" --python "$(PYTHON_VERSION)"
+
+deploy: package ## package, upload, show the changes, deploy and smoke-test STAGE=dev (AWS credentials; ARTIFACTS=bucket, PARAMETERS="Name=value ...", YES=1)
 	@$(DOTENV) $(PY) -m infra.deploy --stage $(STAGE) --package $(OUT)
 
 bootstrap: $(STAMP) ## first system user, plans and catalogue of a new deployment (STAGE=dev EMAIL=you@example.com)
 	@test -n "$(EMAIL)" || { echo "usage: make bootstrap STAGE=$(STAGE) EMAIL=you@example.com"; exit 2; }
 	@$(DOTENV) $(PY) -m infra.bootstrap --stage $(STAGE) --email "$(EMAIL)"
+
+export: $(STAMP) ## one account whole, as files (ACCOUNT=id, slug or e-mail, TO=folder or s3://…, STAGE=dev; SUSPEND=1|stay, ANYWAY=1, TABLE=restored)
+	@$(DOTENV) $(PY) -m infra.tenant export --stage $(STAGE) --account "$$ACCOUNT" --to "$$TO" --suspend "$(SUSPEND)" --table "$(TABLE)" $(if $(ANYWAY),--anyway)
+
+import: $(STAMP) ## the account of an export into STAGE=dev, which does not have it (FROM=folder or s3://…)
+	@$(DOTENV) $(PY) -m infra.tenant import --stage $(STAGE) --from "$$FROM"
+
+forget: $(STAMP) ## delete one account for good (ACCOUNT=id, CONFIRM="its name", STAGE=dev; CANCEL=1 ends work that is under way)
+	@$(DOTENV) $(PY) -m infra.tenant forget --stage $(STAGE) --account "$$ACCOUNT" --confirm "$$CONFIRM" $(if $(CANCEL),--cancel)
+
+reindex: $(STAMP) ## fill what is derived from stored objects: indexes, defaults, unique values, counters (STAGE=dev, DRY=1, RATE=200, FRESH=1)
+	@$(DOTENV) $(PY) -m infra.reindex --stage $(STAGE) $(if $(DRY),--dry) $(if $(RATE),--rate $(RATE)) $(if $(FRESH),--fresh)
+
+secret: $(STAMP) ## the platform's key of an AI provider, typed at a prompt (NAME=openai|runware, STAGE=dev; REMOVE=1 takes it away)
+	@$(DOTENV) $(PY) -m infra.secret --stage $(STAGE) --name "$(NAME)" $(if $(REMOVE),--remove)
+
+rotate: $(STAMP) ## another signing secret, or tenants' secrets sealed under another key (WHAT=signing|sealed, STAGE=dev; NOW=1 ends the old one)
+	@$(DOTENV) $(PY) -m infra.rotate --stage $(STAGE) --what "$(WHAT)" $(if $(NOW),--at-once)
+
+costs: $(STAMP) ## what AWS takes for ARTICLES=1000 a month, from calls measured in a run on this machine and list prices (infra/prices.yaml)
+	@$(BLIND) $(PY) -m infra.costs
 
 replay: $(STAMP) ## what lies in the dead letters of QUEUE=ai|images|publish of STAGE=dev; MOVE=1 puts it back
 	@$(DOTENV) $(PY) -m infra.replay --stage $(STAGE) --queue "$(QUEUE)" $(if $(MOVE),--move)

@@ -65,7 +65,7 @@ def build(config: Config) -> Deps:
         user_pool=CognitoUserPool(
             client("cognito-idp", region), region, config.user_pool_id, config.user_pool_client_id, config.local_jwks
         ),
-        cursors=Cursors(lambda: _signing_key(config)),
+        cursors=Cursors(lambda: _signing_keys(config)),
         text=lambda choice: text_model(config, choice),
         image=lambda choice: image_model(config, choice),
         embedder=lambda choice: embedder(config, choice),
@@ -79,9 +79,11 @@ def _files(config: Config) -> S3Files:
     return S3Files(s3, config.need("bucket_name"), signer)
 
 
-def _signing_key(config: Config) -> bytes:
+def _signing_keys(config: Config) -> list[bytes]:
+    """The secret is a text, or what `make rotate` makes of it: JSON with `key` and the `previous` one."""
     secret = client("secretsmanager", config.aws_region).get_secret_value(SecretId=config.need("signing_secret_arn"))["SecretString"]
-    return str(json.loads(secret)["key"] if secret.startswith("{") else secret).encode()
+    held = json.loads(secret) if secret.startswith("{") else {"key": secret}
+    return [str(held[name]).encode() for name in ("key", "previous") if held.get(name)]
 
 
 def _patience() -> Any:

@@ -24,6 +24,7 @@ from chalice.utils import OSUtils, serialize_to_json
 from chalicelib.core.openapi import document
 from infra import derive
 from infra.derive import ROOT, BuildError, Json
+from infra.target import PYTHONS, Target
 
 CODE_URI = "./deployment.zip"
 POLICIES = ROOT / ".chalice"
@@ -44,6 +45,16 @@ class _Principals:
         return f"{service}.amazonaws.com"
 
 
+def target(stage: str, python: str = "", architecture: str = "") -> Target:
+    """What a stage is packaged for: by default this Python, and the processor that .chalice/config.json says. Raises: BuildError."""
+    try:
+        return Target.named(
+            python or f"{sys.version_info[0]}.{sys.version_info[1]}", architecture or chalice_config(stage).lambda_architecture
+        )
+    except ValueError as problem:
+        raise BuildError(str(problem)) from problem
+
+
 def chalice_config(stage: str, root: Path = ROOT, architecture: str = "") -> Config:
     """Chalice's configuration of one stage; the app is imported when it is first asked for. architecture: instead of the file's."""
     known = json.loads((root / ".chalice" / "config.json").read_text(encoding="utf-8"))["stages"]
@@ -55,13 +66,13 @@ def chalice_config(stage: str, root: Path = ROOT, architecture: str = "") -> Con
     return config
 
 
-def chalice_template(stage: str, architecture: str = "") -> Json:
-    """What Chalice alone makes of the app, without building the zip.
+def chalice_template(stage: str, made_for: Target | None = None) -> Json:
+    """What Chalice alone makes of the app, without building the zip. made_for: instead of this Python and the file's processor.
 
     Raises: BuildError when a function is unknown to .chalice/config.json or infra/permissions.yaml, ValueError from Chalice's own
     validation (which `chalice package` leaves out).
     """
-    config = chalice_config(stage, architecture=architecture)
+    config = chalice_config(stage, architecture=made_for.architecture if made_for else "")
     _check_functions_are_configured(config)
     validate_configuration(config)
     osutils = OSUtils()
@@ -86,24 +97,25 @@ def _check_functions_are_configured(config: Config) -> None:
             )
 
 
-def merge_file(app: Json) -> Json:
-    """The one merge file for `chalice package`: our resources, and what follows from the app."""
+def merge_file(app: Json, made_for: Target | None = None) -> Json:
+    """The one merge file for `chalice package`: our resources, and what follows from the app and from what it is packaged for."""
     ours = derive.resources()
     parts = (
         derive.logs_and_alarms(app, ours),
         derive.event_sources(app, ours),
         derive.concurrency(app),
         derive.pipeline(app, ours, derive.definition()),
+        derive.runtime(app, made_for.version if made_for else ""),
     )
     for part in parts:
         ours = TemplateDeepMerger().merge(part, ours)
     return ours
 
 
-def template(stage: str = "local", architecture: str = "") -> Json:
+def template(stage: str = "local", made_for: Target | None = None) -> Json:
     """The whole SAM template of a stage: exactly what `package` writes to sam.json, without building the zip."""
-    app = chalice_template(stage, architecture)
-    merged: Json = TemplateDeepMerger().merge(merge_file(app), app)
+    app = chalice_template(stage, made_for)
+    merged: Json = TemplateDeepMerger().merge(merge_file(app, made_for), app)
     return merged
 
 
@@ -159,7 +171,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--stage", default="local" if name == "template" else "dev")
         if name == "package":
             command.add_argument("--out", type=Path, default=ROOT / "build" / "deploy")
-            command.add_argument("--arch", choices=("x86_64", "arm64"), default="", help="default: what .chalice/config.json says")
+            command.add_argument("--arch", default="", help="x86_64 or arm64; default: what .chalice/config.json says")
+            command.add_argument("--python", default="", help=f"{', '.join(PYTHONS)}; default: the one that runs this")
     for name, text in (
         ("asl", "write infra/state_machine.asl.json"),
         ("policies", "write .chalice/policy-*.json"),
@@ -182,7 +195,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "package":
             from infra.bundle import package
 
-            package(options.stage, options.out, options.arch)
+            package(options.stage, options.out, target(options.stage, options.python, options.arch))
             return 0
         app = chalice_template(options.stage)
         shown = merge_file(app) if options.command == "merge" else TemplateDeepMerger().merge(merge_file(app), app)

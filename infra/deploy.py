@@ -1,4 +1,4 @@
-"""Deploys what `make package` built: uploads it, creates or updates the stack by a change set, and asks the new API for its health."""
+"""Deploys what `make package` built: uploads it, shows what would change, creates or updates the stack, and asks the API for its health."""
 
 import argparse
 import copy
@@ -9,13 +9,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from infra import derive
+from infra import changes, derive, limits
+from infra.changes import Change
 from infra.derive import ROOT, Json
 
 APP = "igny8"
@@ -24,6 +26,15 @@ HEALTH = "api/v1/health"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed")
 WAIT: Any = {"Delay": 10, "MaxAttempts": 360}
+CLOSED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+# What a stack in one of these states needs before it can be updated.
+# Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html (stack status codes)
+NOT_NOW = {
+    "ROLLBACK_COMPLETE": "its first deployment failed; delete the stack and what it kept (tables, bucket, user pool, key), then deploy",
+    "ROLLBACK_FAILED": "its first deployment failed and could not be undone; delete the stack, then deploy",
+    "UPDATE_ROLLBACK_FAILED": "an update could not be undone; `aws cloudformation continue-update-rollback`, then deploy",
+    "DELETE_FAILED": "it could not be deleted; see its events",
+}
 
 
 class DeployError(Exception):
@@ -47,46 +58,78 @@ def with_code_at(template: Json, bucket: str, key: str) -> Json:
     return moved
 
 
+def agreed_by_default(found: list[Change]) -> None:
+    """Whoever deploys has seen the changes elsewhere, or there is nobody to ask."""
+
+
 class Deployment:
-    """One stack of one stage, named `igny8-<stage>`, in the account and region of the session."""
+    """One stack of one stage, named `igny8-<stage>`, in the account and region of the session. bucket: of artifacts, one that exists;
+    by default one of a fixed name, made when it is missing."""
 
     def __init__(self, session: Any, stage: str, bucket: str | None = None, wait: Any = None) -> None:
         self._wait = wait or WAIT
+        self._stage = stage
+        self._makes_bucket = bucket is None
+        self._bucket_is_good = False
         self.stack = f"{APP}-{stage}"
         self._s3 = session.client("s3")
         self._cloudformation = session.client("cloudformation")
         self.region: str = session.region_name
-        account = session.client("sts").get_caller_identity()["Account"]
-        self.bucket = bucket or f"{APP}-artifacts-{account}-{self.region}"
+        self.account = session.client("sts").get_caller_identity()["Account"]
+        self.bucket = bucket or f"{APP}-artifacts-{self.account}-{self.region}"
 
     def upload(self, package: Path) -> str:
-        """Put zip and template under names made from their contents. Returns the template's URL."""
+        """Put zip and template under names made from their contents. Returns the template's URL.
+
+        Raises: DeployError when the package is of another stage, or the bucket is missing, another account's or open to the public.
+        """
+        template = json.loads((package / "sam.json").read_text(encoding="utf-8"))
+        if wrong := {stage for stage in _stages(template) if stage != self._stage}:
+            raise DeployError(f"{package} was packaged for stage {', '.join(wrong)}, not {self._stage}")
         self._need_bucket()
         code = (package / "deployment.zip").read_bytes()
         key = self._put(code, "zip")
-        template = json.loads((package / "sam.json").read_text(encoding="utf-8"))
-        text = json.dumps(with_code_at(template, self.bucket, key), sort_keys=True).encode()
+        text = limits.compact(with_code_at(template, self.bucket, key)).encode()
         return f"https://{self.bucket}.s3.{self.region}.amazonaws.com/{self._put(text, 'json')}"
 
     def _need_bucket(self) -> None:
+        # Its name can be guessed, so the owner is named too: whoever made such a bucket before us would be handed our code, and could
+        # change what CloudFormation reads.
+        if self._bucket_is_good:
+            return
         try:
-            self._s3.head_bucket(Bucket=self.bucket)
+            self._s3.head_bucket(Bucket=self.bucket, ExpectedBucketOwner=self.account)
         except ClientError as missing:
-            if missing.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
-                raise DeployError(f"bucket {self.bucket} cannot be used ({missing}); name another by ARTIFACTS=bucket") from missing
+            if not self._makes_bucket or missing.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
+                raise DeployError(f"bucket {self.bucket} cannot be used ({missing}); name one of your own by ARTIFACTS=bucket") from missing
             where = {} if self.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
             self._s3.create_bucket(Bucket=self.bucket, **where)
-            closed = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
-            self._s3.put_public_access_block(Bucket=self.bucket, PublicAccessBlockConfiguration=dict.fromkeys(closed, True))
+            self._s3.put_public_access_block(Bucket=self.bucket, PublicAccessBlockConfiguration=dict.fromkeys(CLOSED, True))
+        else:
+            self._need_closed_bucket()
+        self._bucket_is_good = True
+
+    def _need_closed_bucket(self) -> None:
+        try:
+            closed = self._s3.get_public_access_block(Bucket=self.bucket)["PublicAccessBlockConfiguration"]
+        except ClientError as missing:
+            if missing.response["Error"]["Code"] != "NoSuchPublicAccessBlockConfiguration":
+                raise
+            closed = {}
+        if lacking := [name for name in CLOSED if not closed.get(name)]:
+            raise DeployError(
+                f"bucket {self.bucket} may be open to the public: `aws s3api put-public-access-block` with {', '.join(lacking)}"
+            )
 
     def _put(self, data: bytes, suffix: str) -> str:
         key = f"{self.stack}/{hashlib.sha256(data).hexdigest()[:32]}.{suffix}"
-        self._s3.put_object(Bucket=self.bucket, Key=key, Body=data)
+        self._s3.put_object(Bucket=self.bucket, Key=key, Body=data, ExpectedBucketOwner=self.account)
         return key
 
-    def apply(self, template_url: str, given: dict[str, str]) -> bool:
+    def apply(self, template_url: str, given: dict[str, str], agreed: Callable[[list[Change]], None] = agreed_by_default) -> bool:
         """Create or update the stack; parameters that are not given keep their value. Returns whether anything changed.
 
+        agreed: is shown the changes before they are made, and raises DeployError to have them left.
         Raises: DeployError with the first reasons CloudFormation gives.
         """
         exists, kept = self._parameters_now()
@@ -97,7 +140,7 @@ class Deployment:
         values: list[Json] = [{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()]
         names = {p["ParameterKey"] for p in declared}
         values += [{"ParameterKey": name, "UsePreviousValue": True} for name in sorted(kept & names - given.keys())]
-        change = f"deploy-{int(time.time())}"
+        change = f"deploy-{int(time.time() * 1000)}"
         self._cloudformation.create_change_set(
             StackName=self.stack,
             ChangeSetName=change,
@@ -108,6 +151,11 @@ class Deployment:
         )
         if not self._change_set_is_ready(change):
             return False
+        try:
+            agreed(self._changes(change))
+        except DeployError:
+            self._cloudformation.delete_change_set(StackName=self.stack, ChangeSetName=change)
+            raise
         self._cloudformation.execute_change_set(StackName=self.stack, ChangeSetName=change)
         try:
             waiter = self._cloudformation.get_waiter("stack_update_complete" if exists else "stack_create_complete")
@@ -125,6 +173,10 @@ class Deployment:
             raise
         if stack["StackStatus"] == "REVIEW_IN_PROGRESS":  # a first deployment that ended before its change set ran
             return False, set()
+        if stack["StackStatus"].endswith("_IN_PROGRESS"):
+            raise DeployError(f"{self.stack} is {stack['StackStatus']}: another deployment is going on")
+        if stack["StackStatus"] in NOT_NOW:
+            raise DeployError(f"{self.stack} is {stack['StackStatus']}: {NOT_NOW[stack['StackStatus']]}")
         return True, {p["ParameterKey"] for p in stack.get("Parameters", [])}
 
     def _change_set_is_ready(self, change: str) -> bool:
@@ -140,15 +192,56 @@ class Deployment:
             raise DeployError(f"CloudFormation refuses the template: {reason}") from failed
         return True
 
+    def _changes(self, change: str) -> list[Change]:
+        pages: list[Any] = []
+        more: dict[str, str] = {}
+        while not pages or more:
+            pages.append(self._cloudformation.describe_change_set(StackName=self.stack, ChangeSetName=change, **more))
+            more = {"NextToken": pages[-1]["NextToken"]} if pages[-1].get("NextToken") else {}
+        return changes.of_change_set(pages)
+
     def _reasons(self) -> list[str]:
-        events = self._cloudformation.describe_stack_events(StackName=self.stack)["StackEvents"]
-        failed = [e for e in events if e["ResourceStatus"].endswith("FAILED")]
-        return [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason', 'no reason given')}" for e in failed[-5:]]
+        """Why this operation failed: its first five failures, the cause before what was cancelled for it."""
+        failed: list[Json] = []
+        for page in self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self.stack):
+            for event in page["StackEvents"]:  # the newest first
+                if event["ResourceStatus"].endswith("FAILED"):
+                    failed.insert(0, event)
+                if event["LogicalResourceId"] == self.stack and event["ResourceStatus"] in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"):
+                    return [_reason(event) for event in failed[:5]]  # where it began
+        return [_reason(event) for event in failed[:5]]
 
     def outputs(self) -> dict[str, str]:
         """What the stack tells: addresses, names, ids."""
         stack = self._cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
         return {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
+
+
+def _reason(event: Json) -> str:
+    return f"{event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', 'no reason given')}"
+
+
+def _stages(template: Json) -> set[str]:
+    """Stages that the functions are told they run in."""
+    found = (properties.get("Environment", {}).get("Variables", {}).get("STAGE") for properties in derive.functions(template).values())
+    return {str(stage) for stage in found if stage}
+
+
+def asking(found: list[Change]) -> None:
+    """Show the changes; ask whoever sits there, unless YES is set. What endangers data needs YES=replace, whoever asks.
+
+    Raises: DeployError when they are not wanted.
+    """
+    print(changes.summary(found))
+    wanted = os.environ.get("YES", "")
+    if endangered := [change.name for change in found if change.endangers]:
+        if wanted != "replace":
+            raise DeployError(
+                f"{', '.join(endangered)} would be left behind or begun anew, and what is in there is not moved; nothing was changed. "
+                "When that is meant: YES=replace"
+            )
+    elif not wanted and sys.stdin.isatty() and input("Make these changes? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise DeployError("nothing was changed")
 
 
 def smoke_test(endpoint: str, attempts: int = 6, pause_seconds: float = 5.0) -> str:
@@ -163,7 +256,7 @@ def smoke_test(endpoint: str, attempts: int = 6, pause_seconds: float = 5.0) -> 
                 return str(answer.read().decode())
         except (urllib.error.URLError, TimeoutError) as failed:
             problem = str(failed)
-    raise DeployError(f"deployed, but {url} does not answer: {problem}")
+    raise DeployError(f"deployed, but {url} does not answer: {problem}. To go back: check the last good commit out and make deploy again")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -182,7 +275,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
         deployment = Deployment(session, options.stage, os.environ.get("ARTIFACTS") or None)
         print(f"deploying {deployment.stack} to {deployment.region} by way of s3://{deployment.bucket}")
-        changed = deployment.apply(deployment.upload(options.package), given)
+        changed = deployment.apply(deployment.upload(options.package), given, asking)
         outputs = deployment.outputs()
         print("deployed" if changed else "nothing has changed since the last deployment")
         for name, value in sorted(outputs.items()):

@@ -245,6 +245,11 @@ def concurrency(app: Json) -> Json:
     }
 
 
+def runtime(app: Json, python: str) -> Json:
+    """The Python that the functions run on, where it is not the one that packages. python: "3.13", or "" for Chalice's choice."""
+    return {"Resources": {name: {"Properties": {"Runtime": f"python{python}"}} for name in functions(app)}} if python else {"Resources": {}}
+
+
 # --- the state machine ------------------------------------------------------------------------------------------------------------
 
 

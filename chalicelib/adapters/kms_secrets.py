@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.core.errors import UpstreamRejected, UpstreamUnavailable
 
-_PREFIX = "kms1:"
+PREFIX = "kms1:"
 
 
 class KmsSecrets:
@@ -15,12 +15,12 @@ class KmsSecrets:
     def seal(self, plain: str, context: dict[str, str]) -> str:
         """plain: at most 4 kB, KMS's own limit for one call."""
         data = self._call("encrypt", KeyId=self._key_id, Plaintext=plain.encode(), EncryptionContext=context)["CiphertextBlob"]
-        return _PREFIX + base64.b64encode(data).decode()
+        return PREFIX + base64.b64encode(data).decode()
 
     def unseal(self, sealed: str, context: dict[str, str]) -> str:
-        if not sealed.startswith(_PREFIX):
+        if not sealed.startswith(PREFIX):
             raise UpstreamRejected("A stored secret has an unknown form.")
-        blob = base64.b64decode(sealed.removeprefix(_PREFIX))
+        blob = base64.b64decode(sealed.removeprefix(PREFIX))
         return bytes(self._call("decrypt", CiphertextBlob=blob, EncryptionContext=context)["Plaintext"]).decode()
 
     def _call(self, operation: str, **ask: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from chalicelib.billing.credits import Ledger
+from chalicelib.billing.credits import ledger_of
 from chalicelib.core.context import Context
 from chalicelib.core.errors import OutOfCredits
 from chalicelib.system.provider_choice import price_for
@@ -18,7 +18,7 @@ def need_credits(ctx: Context, operation: str, units: Iterable[int]) -> int:
     """The credits that the work will take. Raises: OutOfCredits."""
     required = cost(ctx, operation, units)
     if required:
-        available = Ledger(ctx.deps.table, ctx.tenant, ctx.deps.clock).balance().available
+        available = ledger_of(ctx).balance().available
         if available < required:
             raise OutOfCredits(required, available)
     return required

@@ -10,10 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from chalicelib.ai import article_answers as article
 from chalicelib.ai import prose
-from chalicelib.ai.answer_fields import Answer, Chars, Entries, Keyword, as_given, doubled, folded, listed, once
-from chalicelib.ai.article_answers import ArticleDraft
-
-__all__ = ["ArticleDraft", "ClusterNames", "Ideas", "ImagePrompts", "as_given", "folded", "problems"]
+from chalicelib.ai.answer_fields import Answer, Chars, Entries, Keyword, doubled, folded, listed, once
 
 
 def _structure(name: str) -> str:

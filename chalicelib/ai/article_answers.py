@@ -16,7 +16,7 @@ LENGTH, TOLERATED = (0.9, 1.2), (0.7, 1.4)  # of the words asked for: wanted, an
 SECTION_LENGTH, SECTION_TOLERATED = (0.8, 1.3), (0.5, 1.7)  # of a section's share; the sections that follow make up for it
 SLACK, LONGER = 60, 150  # words
 INTRODUCTION = "(introduction)"  # what stands in a plan instead of a heading above the first h2
-REPEATED_SHARE = 0.25  # of a section's runs of six words that an earlier section has too
+REPEATED_SHARE = 0.25  # of a section's runs of words that an earlier section has too
 FAQ_MOST_WORDS = 1.8  # of the words planned for the FAQ, at most
 
 

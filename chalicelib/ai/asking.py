@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from chalicelib.ai.answers import problems
 from chalicelib.ai.conversation import Conversation, Question, Reply
-from chalicelib.ai.function import AIFunction, Form, Loaded, Objections, Options, Provenance, Report
+from chalicelib.ai.function import AIFunction, Form, Loaded, Objections, Options, Report
 from chalicelib.ai.kept import Answered, KeptAnswers
 from chalicelib.ai.plain_text import plain
 from chalicelib.ai.prompts import SYSTEM, prompt_for
@@ -20,6 +20,7 @@ from chalicelib.core.errors import AppError, InvalidAnswer
 from chalicelib.core.ids import stamp
 from chalicelib.core.observability import logger
 from chalicelib.ports import Repair, TextAnswer, TextModel, TextRequest
+from chalicelib.system.origin import Origin
 from chalicelib.system.provider_choice import provider_for
 
 REPAIRS = 1
@@ -27,13 +28,10 @@ PROBLEM_MAX = 600  # characters of what was wrong, as the model is told
 LEAST_CALL_SECONDS, LONGEST_CALL_SECONDS, TOKENS_PER_SECOND = 120.0, 400.0, 70
 
 
-def ask(
-    ctx: Context, function: AIFunction, loaded: Loaded, options: Options, report: Report, talk: Conversation | None = None
-) -> tuple[Any, Provenance]:
+def ask(ctx: Context, function: AIFunction, loaded: Loaded, options: Options, report: Report, talk: Conversation) -> tuple[Any, Origin]:
     """The answer to all of the function's questions, and where it comes from. talk: is told everything that is asked and answered, also
     when this raises. Raises: InvalidAnswer, UpstreamUnavailable, UpstreamRejected."""
     started = time.monotonic()
-    talk = talk if talk is not None else Conversation(function.name)
     if not loaded.ask:
         choice = provider_for(ctx, "embedding").named
         return None, _provenance(ctx, talk, options, started, Reply(choice.provider, choice.model))
@@ -78,7 +76,7 @@ def ask(
     return whole, _provenance(ctx, talk, options, started, talk.replies()[-1], repaired=repaired)
 
 
-def _drawn(ctx: Context, loaded: Loaded, options: Options, started: float, talk: Conversation) -> tuple[Any, Provenance]:
+def _drawn(ctx: Context, loaded: Loaded, options: Options, started: float, talk: Conversation) -> tuple[Any, Origin]:
     assert loaded.image is not None, talk.function
     model = image_model(ctx)
     question = talk.draws(loaded.image, *loaded.prompt)
@@ -182,15 +180,15 @@ def _problems(answer: BaseModel, request: TextRequest, reply: TextAnswer, *, tol
     return problems(answer, request.facts, check_language=reply.provider != "offline", tolerant=tolerant)
 
 
-def _provenance(ctx: Context, talk: Conversation, options: Options, started: float, last: Reply, *, repaired: bool = False) -> Provenance:
+def _provenance(ctx: Context, talk: Conversation, options: Options, started: float, last: Reply, *, repaired: bool = False) -> Origin:
     """last: the reply that was used, which tells who really answered."""
     asked = talk.questions[-1] if talk.questions else Question("", "", "")
-    return Provenance(
-        talk.function,
-        last.provider,
-        last.model,
-        asked.prompt_id,
-        asked.prompt_version,
+    return Origin(
+        function=talk.function,
+        provider=last.provider,
+        model=last.model,
+        prompt_id=asked.prompt_id,
+        prompt_version=asked.prompt_version,
         **talk.took(),
         duration_ms=_since(started),
         repaired=repaired,

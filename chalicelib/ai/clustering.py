@@ -22,9 +22,6 @@ NO_VECTOR = "no_vector"
 # The list's mean is the site's subject, which all its keywords share and which hides what tells them apart; of a handful of
 # keywords the mean is mostly the keywords themselves. It is therefore subtracted in the share n / (n + _SHRINK).
 _SHRINK = 4.0
-# What a bare centroid stands for when nothing is known of its members: how many, and how long the mean of their unit vectors is.
-_TYPICAL_MEMBERS = 8
-_TYPICAL_COHESION = 0.65
 _SWEEPS = 5
 _CRUMB = 3  # keywords; fewer make no group when an oversized one is cut
 
@@ -52,15 +49,10 @@ class Grouping:
 
 @dataclass(frozen=True)
 class _Held:
-    """An existing cluster: unit vectors (m, d), m = 1 and `bare` when only its centroid is known."""
+    """An existing cluster: unit vectors (m, d) of its members."""
 
     id: str
     vectors: Floats
-    bare: bool
-
-    @property
-    def weight(self) -> int:
-        return _TYPICAL_MEMBERS if self.bare else len(self.vectors)
 
 
 def group(
@@ -76,10 +68,10 @@ def group(
 
     texts: n keywords of one sector, all that are pending (independent batches measured far worse than the whole list). vectors:
     (n, d), an Embedder's answer to them. threshold: that Embedder's. existing: (id, vectors) of the sector's clusters, vectors
-    being (m, d) of its members, which is better, or (d,), its centroid; in the same space, so an Embedder whose space depends
-    on the list (`list_bound`) needs the members embedded in the same call. An existing cluster takes in what average linkage
-    would add to it, nearest first, until it holds `max_size`; existing clusters are never merged, split or emptied. New groups
-    above `max_size` are cut again around their own mean. block: keywords linked at once.
+    being (m, d) of its members, in the same space, so an Embedder whose space depends on the list (`list_bound`) needs them
+    embedded in the same call. An existing cluster takes in what average linkage would add to it, nearest first, until it holds
+    `max_size`; existing clusters are never merged, split or emptied. New groups above `max_size` are cut again around their own
+    mean. block: keywords linked at once.
 
     Deterministic. Raises: ValueError when the shapes do not fit.
     """
@@ -118,14 +110,6 @@ def group(
     return Grouping(joined, tuple(sorted(new, key=lambda one: (-len(one), one))), left)
 
 
-def centroid(vectors: Any) -> Floats:
-    """The unit mean of a cluster's member vectors (m, d), m >= 1, as `group` takes it for an existing cluster."""
-    import numpy as np
-
-    mean: Floats = _unit(_unit(np.asarray(vectors, np.float32)).mean(axis=0, keepdims=True))[0]
-    return mean
-
-
 @dataclass(frozen=True)
 class _Space:
     """Keywords and existing clusters around their common mean.
@@ -149,9 +133,8 @@ def _space(points: Floats, held: Sequence[_Held] = ()) -> _Space:
     mean = total / np.float32(sum(len(part) for part in parts) + _SHRINK)
     held_means = np.zeros((len(held), points.shape[1]), np.float32)
     for at, one in enumerate(held):
-        own = _unit(one.vectors - mean)
-        held_means[at] = own[0] * _TYPICAL_COHESION if one.bare else own.mean(axis=0)
-    return _Space(points, _unit(points - mean), held, held_means, np.array([one.weight for one in held], np.float32))
+        held_means[at] = _unit(one.vectors - mean).mean(axis=0)
+    return _Space(points, _unit(points - mean), held, held_means, np.array([len(one.vectors) for one in held], np.float32))
 
 
 def _linked(space: _Space, threshold: float, block: int) -> Places:
@@ -178,7 +161,7 @@ def _within_size(space: _Space, labels: Places, threshold: float, max_size: int,
     for label, rows in _by_label(labels):
         if label < len(space.held):
             one = space.held[label]
-            room = max(0, max_size - (0 if one.bare else len(one.vectors)))
+            room = max(0, max_size - len(one.vectors))
             nearest = rows[np.argsort(-(space.centred[rows] @ space.held_means[label]), kind="stable")]
             out[nearest[:room]] = label
             rows = np.sort(nearest[room:])
@@ -217,15 +200,14 @@ def _held(existing: Iterable[tuple[str, Any]], width: int) -> list[_Held]:
 
     clusters = []
     for name, given in existing:
-        array = np.asarray(given, np.float32)
-        if array.size == 0:
+        rows = np.asarray(given, np.float32)
+        if rows.size == 0:
             continue
-        rows = np.atleast_2d(array)
         if rows.ndim != 2 or rows.shape[1] != width:
-            raise ValueError(f"cluster {name}: vectors of shape {array.shape} do not fit keywords of width {width}")
+            raise ValueError(f"cluster {name}: vectors of shape {rows.shape} do not fit keywords of width {width}")
         rows = rows[_usable(rows)]
         if len(rows):
-            clusters.append(_Held(name, _unit(rows), bare=array.ndim == 1))
+            clusters.append(_Held(name, _unit(rows)))
     return clusters
 
 

@@ -12,18 +12,19 @@ from chalicelib.ai import archive
 from chalicelib.ai.asking import ask
 from chalicelib.ai.caps import caps_of, envelope_of
 from chalicelib.ai.conversation import Conversation
-from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Provenance, Report, Skip
-from chalicelib.ai.operations import ledger_of, present
+from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Report, Skip
+from chalicelib.ai.operations import present
 from chalicelib.ai.providers import embedder, provider_of
 from chalicelib.ai.spending import log_failure, usage_of
 from chalicelib.billing.caps import Cap
-from chalicelib.billing.credits import Ledger
+from chalicelib.billing.credits import Ledger, ledger_of
 from chalicelib.billing.holds import Hold, HoldClosed
 from chalicelib.billing.plans import check, plan_of
 from chalicelib.billing.prices import Price, price_of
 from chalicelib.core.context import Context
 from chalicelib.core.errors import Stale
 from chalicelib.core.observability import count
+from chalicelib.system.origin import Origin
 
 SAVE_TRIES = 4
 RESERVE_TRIES = 4
@@ -96,16 +97,14 @@ def run(ctx: Context, function: AIFunction, item: str, *, op: str, options: Opti
     return Done(result, paid + used)
 
 
-def _asked(
-    ctx: Context, function: AIFunction, loaded: Loaded, options: Options, report: Report, talk: Conversation
-) -> tuple[Any, Provenance]:
+def _asked(ctx: Context, function: AIFunction, loaded: Loaded, options: Options, report: Report, talk: Conversation) -> tuple[Any, Origin]:
     """The answer and where it comes from; what was said is kept for an audit, whatever became of it."""
     try:
         answer, provenance = ask(ctx, function, loaded, options, report, talk)
     except Exception as error:
         archive.keep(ctx, talk, error=f"{type(error).__name__}: {error}"[:1000])
         raise
-    return answer, replace(provenance, call=archive.keep(ctx, talk))
+    return answer, provenance.model_copy(update={"call": archive.keep(ctx, talk)})
 
 
 def _reserve(
@@ -150,7 +149,7 @@ def _save(
     ledger: Ledger,
     loaded: Loaded,
     answer: Any,
-    provenance: Provenance,
+    provenance: Origin,
     embed: Embed,
     usage: dict[str, Any],
 ) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from chalicelib.billing.caps import Cap
 from chalicelib.core.context import Context
 from chalicelib.core.table import Write
 from chalicelib.ports import ImageRequest
+from chalicelib.system.origin import Origin
 
 
 class Skip(Exception):
-    """There is nothing to do for this item, and that is no failure. reason: for a person; code: for the run's figures."""
+    """There is nothing to do for this item, and that is no failure. reason: for a person."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -62,33 +63,10 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """Where a generated object comes from, stored with it (`system.origin`). at: when it was answered; call: id of what is kept of it."""
-
-    function: str
-    provider: str
-    model: str
-    prompt_id: str = ""
-    prompt_version: str = ""
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    cost_usd: float | None = None
-    duration_ms: int = 0
-    repaired: bool = False
-    run_id: str | None = None
-    op: str = ""
-    at: str = ""
-    call: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if v is not None and v != ""}
-
-
-@dataclass(frozen=True)
 class Options:
-    """What the caller chose beyond the item: ids (a part of a sector's keywords), instructions (of a regeneration). caps: of the run
-    and its day, that the work counts under. resumed: an earlier try has saved a part of the work; this one does what is left, however
-    little that is."""
+    """What the caller chose beyond the item. ids: a part of a sector's keywords. extra: what else the function's `load` takes (count,
+    section, instructions). caps: of the run and its day, that the work counts under. resumed: an earlier try has saved a part of the
+    work; this one does what is left, however little that is."""
 
     ids: tuple[str, ...] = ()
     run_id: str | None = None
@@ -149,7 +127,7 @@ class AIFunction:
     item: str
     schema: type[BaseModel] | None
     load: Callable[[Context, str, Options, Embed], Loaded]
-    apply: Callable[[Context, Loaded, Any, Provenance], Outcome]
+    apply: Callable[[Context, Loaded, Any, Origin], Outcome]
     question: Callable[[dict[str, Any], Sequence[Any]], dict[str, Any] | None] = _all_at_once
     joined: Callable[[Sequence[Any]], Any] = _the_only_one
     output_tokens: Callable[[dict[str, Any]], int] = _usual

@@ -14,6 +14,7 @@ else:
 NEVER = 1e6  # a distance no threshold reaches, and still far above 2 after being averaged with thousands of real ones
 BLOCK = 5_000  # points linked at once: a float32 distance matrix of 100 MB
 _ROWS = 2_048  # rows compared with all groups at once
+_TURNS, _SAMPLE = 8, 20_000  # of k-means, and the points that settle its means
 _ROUNDS = 3  # passes over other block borders before what is left is taken as apart
 
 
@@ -170,14 +171,14 @@ def blocks(vectors: Floats, size: int, seed: int = 0) -> list[Labels]:
     return done
 
 
-def _k_means(vectors: Floats, centres: int, seed: int, turns: int = 8, sample: int = 20_000) -> Labels:
+def _k_means(vectors: Floats, centres: int, seed: int) -> Labels:
     """Number of the nearest of `centres` means, which a sample has settled."""
     import numpy as np
 
     random = np.random.default_rng(seed)
-    some = vectors[random.permutation(len(vectors))[:sample]]
+    some = vectors[random.permutation(len(vectors))[:_SAMPLE]]
     middle = some[:centres].copy()
-    for _ in range(turns):
+    for _ in range(_TURNS):
         nearest = np.argmax(some @ middle.T - (middle**2).sum(1) / 2, axis=1)
         for one in range(len(middle)):
             own = some[nearest == one]

@@ -6,15 +6,11 @@ rest is a further operation, `op~2` and so on: together they are what the work h
 
 from typing import Any
 
-from chalicelib.billing.credits import Ledger
+from chalicelib.billing.credits import Ledger, ledger_of
 from chalicelib.billing.holds import Hold
 from chalicelib.core.context import Context
 
 TRIES = 100
-
-
-def ledger_of(ctx: Context) -> Ledger:
-    return Ledger(ctx.deps.table, ctx.tenant, ctx.deps.clock)
 
 
 def holds(ledger: Ledger, op: str) -> list[Hold]:

@@ -17,8 +17,6 @@ from chalicelib.planner.keywords import KEYWORD, Keyword, Keywords
 
 router = Router("planner", tag="Planner", throttle="ai")
 MAX_IDEAS = 10
-
-
 _ERRORS = (NotFound, ValidationFailed, OutOfCredits)
 
 

@@ -13,7 +13,6 @@ from string import Template
 from typing import Any
 
 from chalicelib.ai.plain_text import CUT, plain
-from chalicelib.ai.plain_text import unplain as unplain
 from chalicelib.core.context import Context
 from chalicelib.system.prompts import own_prompt
 

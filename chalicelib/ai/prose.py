@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
+from chalicelib.writer.languages import language_code
+
 WORD = re.compile(r"\w+(?:['\u2019-]\w+)*")
 BLOCKS = {"p", "li", "ul", "ol", "table", "thead", "tbody", "tr", "th", "td", "h1", "h2", "h3", "h4", "blockquote"}
 UNSAFE_TAGS = {"script", "iframe", "object", "embed", "style", "form", "input", "svg", "math", "link", "meta", "base", "template"}
@@ -19,8 +21,8 @@ PLACEHOLDER = re.compile(
     r"|\[(?:insert|your|add|placeholder)\b",
     re.IGNORECASE,
 )
+RUN_WORDS = 6
 SENTENCE_END = re.compile("[.!?:;\u2026\u3002\uff01\uff1f\u061f\u0964)\"'\u201d\u2019\u00bb]$")
-
 SENTENCE_BREAK = re.compile("(?<=[.!?\u2026\u3002\uff01\uff1f\u061f\u0964])\\s+|\n")
 FAQ_HEADING = re.compile(
     r"\bfaqs?\b|frequently asked|questions (?:and|&) answers|h\u00e4ufig|fragen und antworten|questions fr\u00e9quentes|foire aux questions"
@@ -44,12 +46,6 @@ FUNCTION_WORDS = {
     "pl": "i w na nie się z do to jest że dla jak przez są od oraz ale lub które po",
     "tr": "ve bir bu için ile da de çok daha olarak gibi en olan ne her kadar sonra ya değil var",
 }
-LANGUAGE_NAMES = {
-    "english": "en", "german": "de", "deutsch": "de", "french": "fr", "français": "fr", "spanish": "es", "español": "es",
-    "italian": "it", "italiano": "it", "portuguese": "pt", "português": "pt", "dutch": "nl", "nederlands": "nl", "swedish": "sv",
-    "danish": "da", "polish": "pl", "turkish": "tr", "russian": "ru", "ukrainian": "uk", "greek": "el", "hebrew": "he",
-    "arabic": "ar", "hindi": "hi", "thai": "th", "chinese": "zh", "japanese": "ja", "korean": "ko",
-}  # fmt: skip
 SCRIPTS = {
     "ru": "\u0400-\u04ff", "uk": "\u0400-\u04ff", "bg": "\u0400-\u04ff", "el": "\u0370-\u03ff", "he": "\u0590-\u05ff",
     "ar": "\u0600-\u06ff", "fa": "\u0600-\u06ff", "ur": "\u0600-\u06ff", "hi": "\u0900-\u097f", "th": "\u0e00-\u0e7f",
@@ -180,12 +176,12 @@ def repeated(text: str, earlier: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def shared_share(text: str, earlier: Sequence[str], run: int = 6) -> float:
-    """Which share of the text's runs of so many words the earlier texts have too."""
+def shared_share(text: str, earlier: Sequence[str]) -> float:
+    """Which share of the text's runs of `RUN_WORDS` words the earlier texts have too."""
 
     def runs(one: str) -> set[tuple[str, ...]]:
         words = _words(one)
-        return {tuple(words[at : at + run]) for at in range(len(words) - run + 1)}
+        return {tuple(words[at : at + RUN_WORDS]) for at in range(len(words) - RUN_WORDS + 1)}
 
     own = runs(text)
     return len(own & set().union(*map(runs, earlier))) / len(own) if own and earlier else 0.0
@@ -231,12 +227,6 @@ def address(url: str) -> str:
     return f"{parts.netloc.lower()}{parts.path.rstrip('/')}?{parts.query}"
 
 
-def language_code(language: str) -> str:
-    """`de`, `de-AT`, `German` -> `de`; an unknown name is returned in lower case."""
-    name = language.strip().lower()
-    return LANGUAGE_NAMES.get(name, re.split(r"[-_ ]", name)[0])
-
-
 def other_language(text: str, language: str) -> str | None:
     """The code of the language `text` is evidently written in when that is not `language`; None when right or not decidable."""
     code = language_code(language)
@@ -256,7 +246,7 @@ def other_language(text: str, language: str) -> str | None:
 
 def _likeliest(text: str) -> str | None:
     """The language whose function words are clearly the commonest, judged from at least 15 of them."""
-    words = [w for w in WORD.findall(text.lower())]
+    words = WORD.findall(text.lower())
     counts = {code: sum(map(words.count, known.split())) for code, known in FUNCTION_WORDS.items()} if words else {}
     ranked: Sequence[tuple[str, int]] = sorted(counts.items(), key=lambda c: -c[1])
     if not ranked or ranked[0][1] < 15 or ranked[0][1] < 1.5 * ranked[1][1]:

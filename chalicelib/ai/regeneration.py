@@ -11,13 +11,14 @@ from chalicelib.ai import prose
 from chalicelib.ai.answer_fields import folded
 from chalicelib.ai.article_answers import INTRODUCTION, FaqSection
 from chalicelib.ai.article_parts import faq_html
-from chalicelib.ai.function import Embed, Loaded, Options, Outcome, Provenance
+from chalicelib.ai.function import Embed, Loaded, Options, Outcome
 from chalicelib.ai.internal_links import linked, links_for, used, without
 from chalicelib.ai.voice import voice
 from chalicelib.core.context import Context
 from chalicelib.core.errors import NotFound
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.ideas import IDEA, Idea
+from chalicelib.system.origin import Origin
 from chalicelib.writer.content import CONTENT, Content, body_html, body_write
 from chalicelib.writer.html import normalize_content, outline, plain_text, word_count
 from chalicelib.writer.images import when_drawn
@@ -158,7 +159,7 @@ def _is_faq(piece: str, content: Content) -> bool:
     return bool(asked & known) or (bool(asked) and prose.is_faq_heading(_heading(piece)))
 
 
-def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
+def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Origin) -> Outcome:
     """The new body as the next revision; title, address and terms stay as the editor knows them."""
     content: Content = loaded.state["content"]
     fields: dict[str, Any] = {}

@@ -7,11 +7,11 @@ it all the same becomes a usage row of its own with 0 credits, `outcome: failed`
 from typing import Any
 
 from chalicelib.ai.conversation import Conversation
-from chalicelib.ai.function import Provenance
 from chalicelib.billing.credits import Ledger
 from chalicelib.billing.holds import Hold
 from chalicelib.core.errors import AppError
 from chalicelib.core.observability import count, logger
+from chalicelib.system.origin import Origin
 
 
 def failed_name(hold: Hold) -> str:
@@ -36,7 +36,7 @@ def log_failure(ledger: Ledger, ended: Hold, talk: Conversation, reason: str, *,
         count("FailedCostsNotLogged", Function=talk.function)
 
 
-def usage_of(ledger: Ledger, hold: Hold, talk: Conversation, provenance: Provenance, *, own_key: bool) -> dict[str, Any]:
+def usage_of(ledger: Ledger, hold: Hold, talk: Conversation, provenance: Origin, *, own_key: bool) -> dict[str, Any]:
     """The measured facts of the usage row of work that is saved. What an earlier try was answered, and logged as failed, is not
     counted once more."""
     facts = {**provenance.as_json(), "generated_by": provenance.provider, "own_key": own_key}

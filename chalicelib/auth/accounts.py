@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.entity import Entity, Placement, Record
-from chalicelib.core.errors import AccountInactive, Forbidden
+from chalicelib.core.errors import Forbidden
 from chalicelib.core.service import Service
 from chalicelib.core.table import Query
 from chalicelib.system.authors import AUTHOR
@@ -91,13 +91,6 @@ def own_account(ctx: Context) -> Account:
 
 def find_account(ctx: Context) -> Account | None:
     return ctx.repository(ACCOUNT).find(ctx.tenant)
-
-
-def need_active(ctx: Context) -> None:
-    """For what is begun in an account's name without anybody signed in. Raises: AccountInactive."""
-    account = find_account(ctx)
-    if account is not None and account.status in SHUT_OUT:
-        raise AccountInactive(f"This account is {account.status}.")
 
 
 def why_shut(ctx: Context, site_id: str) -> str | None:

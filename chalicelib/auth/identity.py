@@ -1,6 +1,7 @@
 """Who is asking: tokens checked by the user pool's public keys, rights read from the table on every request."""
 
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,9 @@ from chalicelib.core.scope import Scope
 LEEWAY_SECONDS = 60
 CROSSING_ROLES = frozenset({"developer", "system_bot"})
 _TENANT = re.compile(r"[0-9a-z]{1,40}")
+KEYS_ASKED_SECONDS = 60  # the pool is asked for its keys at most this often, however many key ids forged tokens name
 _keys: dict[str, dict[str, Any]] = {}  # issuer -> {kid: public key}; keys are public and change rarely
+_asked_at: dict[str, float] = {}  # issuer -> monotonic seconds
 
 
 @dataclass(frozen=True)
@@ -118,9 +121,10 @@ def verify(deps: Deps, token: str) -> dict[str, Any]:
 
 def _public_key(deps: Deps, kid: str) -> Any:
     issuer = deps.user_pool.issuer
-    if kid not in _keys.get(issuer, {}):
+    if kid not in _keys.get(issuer, {}) and time.monotonic() - _asked_at.get(issuer, -KEYS_ASKED_SECONDS) >= KEYS_ASKED_SECONDS:
         found = jwt.PyJWKSet.from_dict(deps.user_pool.keys())
-        _keys[issuer] = {k.key_id: k.key for k in found.keys if k.key_id}
-    if kid not in _keys[issuer]:
+        _keys[issuer], _asked_at[issuer] = {k.key_id: k.key for k in found.keys if k.key_id}, time.monotonic()
+    key = _keys.get(issuer, {}).get(kid)
+    if key is None:
         raise NotAuthenticated("The access token is not valid.")
-    return _keys[issuer][kid]
+    return key

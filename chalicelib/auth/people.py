@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.auth.access import GRANT, SITES_MAX, grant_id
 from chalicelib.auth.onboarding import create_user
-from chalicelib.auth.users import USER, Role, User, counting_owners, email_key, may_manage, shown, username
+from chalicelib.auth.users import EMAIL, USER, Role, User, counting_owners, email_key, may_manage, shown, username
 from chalicelib.billing import plans
 from chalicelib.core.errors import PreconditionFailed
 from chalicelib.core.rewrite import in_turn, parsed
@@ -19,7 +19,7 @@ class Invitation(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    email: str = Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+    email: str = Field(min_length=3, max_length=254, pattern=EMAIL)
     name: str = Field("", max_length=120)
     role: Role = "viewer"
     sites: list[str] = Field(default_factory=list, max_length=SITES_MAX)

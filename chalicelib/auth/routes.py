@@ -22,7 +22,7 @@ from chalicelib.auth.catalogue_import import import_seeds
 from chalicelib.auth.onboarding import register
 from chalicelib.auth.people import Invitation, Users
 from chalicelib.auth.sites import SECTOR, SITE, Sectors, Sites
-from chalicelib.auth.users import USER
+from chalicelib.auth.users import EMAIL, USER
 from chalicelib.billing import plans
 from chalicelib.billing.credits import Ledger
 from chalicelib.core.answers import answer_model
@@ -35,7 +35,6 @@ from chalicelib.core.service import reject_unknown
 
 router = Router("auth", tag="Identity", throttle="auth")
 AccountAnswer = answer_model(Account)
-EMAIL = r"^[^@\s]+@[^@\s]+$"
 
 
 class Body(BaseModel):
@@ -123,7 +122,9 @@ def sign_out(call: Call) -> Any:
     return {"ended": True}
 
 
-@router.post("password/change", role="viewer", summary="Change the password; other sessions end", body=PasswordBody, answer=SignedIn)
+@router.post(
+    "password/change", role="viewer", summary="Change the password; other sessions end", body=PasswordBody, answer=SignedIn, secret=True
+)
 def change_password(call: Call) -> Any:
     return sessions.change_password(call.deps, _token(call), call.body.current_password, call.body.new_password, _credits)
 

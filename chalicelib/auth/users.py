@@ -11,6 +11,8 @@ from chalicelib.core.errors import Conflict, Forbidden
 from chalicelib.core.scope import ROLES
 from chalicelib.core.table import Key, Write, update
 
+# Of an address that comes in: no blank, no control character, nothing that a mail's header or a page would read as its own.
+EMAIL = r"^[^@\s\x00-\x1f\x7f<>()\[\],;:\\\"]+@[^@\s\x00-\x1f\x7f<>()\[\],;:\\\"]+$"
 Role = Literal["developer", "owner", "admin", "editor", "viewer", "system_bot"]
 
 

@@ -85,8 +85,8 @@ def _driven_by(ctx: Context, run_id: str, attempt: int, execution: str) -> Run:
     return Runs(ctx).repository.patch(run_id, lambda r: {"execution": execution} if r.attempt == attempt else {})
 
 
-def begin(ctx: Context, run_id: str, attempt: int, execution: str) -> None:
-    """The execution's first step. It names itself, in case whoever started it died before noting it."""
+def begin(ctx: Context, run_id: str, attempt: int, execution: str | None) -> None:
+    """The execution's first step. It names itself, in case whoever started it died before noting it; None: of a machine that does not."""
     runs = Runs(ctx)
 
     def changes(run: Run) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def begin(ctx: Context, run_id: str, attempt: int, execution: str) -> None:
         return {"status": "running", "started_at": stamp(ctx.deps.clock.now())}
 
     runs.repository.patch(run_id, changes)
-    run = _driven_by(ctx, run_id, attempt, execution)
+    run = _driven_by(ctx, run_id, attempt, execution) if execution else runs.get(run_id)
     runs.log(run, f"Execution {attempt} begins.")
 
 

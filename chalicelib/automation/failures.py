@@ -29,7 +29,7 @@ def record_failure(ctx: Context, run: Run, number: int, item: str, error: str, w
     if here.queue and error in _SILENCE:
         why = f"No worker answered within {here.timeout_seconds} seconds; look for its message in the dead-letter queue."
     reason = f"{error}: {why}" if why else error
-    credits, result = _released(ctx, run, number, item, reason)
+    credits, result = released(ctx, run, number, item, reason)
     if result is not None:
         runs.record(run, number, item, "done", credits, made=here.makes(item, result))
         return {"failed": False}
@@ -41,7 +41,7 @@ def record_failure(ctx: Context, run: Run, number: int, item: str, error: str, w
     return {"failed": True}
 
 
-def _released(ctx: Context, run: Run, number: int, item: str, reason: str) -> tuple[int, dict[str, Any] | None]:
+def released(ctx: Context, run: Run, number: int, item: str, reason: str) -> tuple[int, dict[str, Any] | None]:
     """What the item was charged in this run, nothing of it being reserved any more; and its result if it was done."""
     if number == 6:
         used = [release(ctx, operation(run.id, 6, image.id), reason)[0] for image in images_of(ctx, item)]

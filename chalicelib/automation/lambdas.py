@@ -4,6 +4,7 @@ from typing import Any
 
 from chalicelib import deps as wiring
 from chalicelib.automation import control, failures, steps
+from chalicelib.automation.leftovers import settle_leftovers
 from chalicelib.automation.schedule import check_scheduled_automations
 from chalicelib.core.context import Deps
 from chalicelib.core.entry import handlers, lambda_function, schedule
@@ -73,7 +74,7 @@ def run_control(deps: Deps, event: dict[str, Any], context: Any) -> dict[str, An
     ctx = steps.context(deps, event)
     match event["action"]:
         case "begin":
-            control.begin(ctx, event["run"], event["attempt"], event["execution"])
+            control.begin(ctx, event["run"], event["attempt"], event.get("execution"))  # a machine of an older version does not say
         case "finish":
             control.finish(ctx, event["run"], event["attempt"])
         case "continue":
@@ -87,5 +88,7 @@ def run_control(deps: Deps, event: dict[str, Any], context: Any) -> dict[str, An
 
 @schedule(bp, "scheduler", "rate(5 minutes)", wiring.current)
 def scheduler(deps: Deps) -> dict[str, int]:
-    """Starts due automations, takes up runs whose execution has died, and hands on contents whose time to go online has come."""
-    return {"published": drip.publish_due(deps), **check_scheduled_automations(deps)}
+    """Starts due automations, takes up runs whose execution has died, settles what ended ones left, and hands on contents whose time to go
+    online has come."""
+    published, looked = drip.publish_due(deps), check_scheduled_automations(deps)
+    return {"published": published, **looked, "settled": settle_leftovers(deps, deps.clock.now())}

@@ -22,6 +22,7 @@ STAGE_NAMES = {
     7: "Review and publish",
 }
 ACTIVE_RUNS = "G#RUNS"  # partition of the operations table with one item for each active run of the deployment
+LEFT = "G#LEFT"  # partition of it with one item for each run that was cancelled or failed lately: `<time>#<tenant>#<run>`
 INTERNAL = frozenset({"sectors", "execution", "attempt", "recoveries", "events_max", "time_zone"})  # of a run, not answered by the API
 
 
@@ -81,6 +82,10 @@ def log_partition(ctx: Context, run_id: str) -> str:
 
 def active_key(ctx: Context, run: Run) -> Key:
     return ACTIVE_RUNS, f"{ctx.tenant}#{run.id}"
+
+
+def left_key(ctx: Context, run: Run) -> Key:
+    return LEFT, f"{run.finished_at}#{ctx.tenant}#{run.id}"
 
 
 def lock_key(ctx: Context, site_id: str) -> Key:

@@ -10,7 +10,7 @@ from chalicelib.automation.run_items import RunItems
 from chalicelib.automation.run_metrics import run_ended
 from chalicelib.automation.run_record import ACTIVE as ACTIVE
 from chalicelib.automation.run_record import ACTIVE_RUNS as ACTIVE_RUNS
-from chalicelib.automation.run_record import INTERNAL, STAGE_NAMES, STAGES, RunStatus, active_key, lock_key, stage_key
+from chalicelib.automation.run_record import INTERNAL, STAGE_NAMES, STAGES, RunStatus, active_key, left_key, lock_key, stage_key
 from chalicelib.automation.run_record import RUN as RUN
 from chalicelib.automation.run_record import Run as Run
 from chalicelib.core.errors import Conflict, RunActive, Stale
@@ -79,19 +79,27 @@ class Runs(RunItems):
                 return run
             give_back(self.ctx, run, f"the run is {status}")
             ended = self.repository.changed(run, status=status, reason=reason, finished_at=stamp(self.ctx.deps.clock.now()), **changes)
-            inactive = remove(active_key(self.ctx, run), table=self.ctx.deps.ops.name)
+            also = self._ending(ended)
             try:
                 try:
-                    saved = self.repository.save(run, ended, self._unlock(run), inactive)
+                    saved = self.repository.save(run, ended, self._unlock(run), *also)
                 except _NotOurs:  # another run has the site, which cannot be: this one ends all the same and leaves that one its lock
                     logger().error("a run that ended did not hold its site", extra={"run": run.id, "site": run.site_id})
-                    saved = self.repository.save(run, ended, inactive)
+                    saved = self.repository.save(run, ended, *also)
             except Stale:
                 continue
             give_back(self.ctx, saved, f"the run is {status}")
             run_ended(saved, self.stages(saved))
             return saved
         raise Stale()
+
+    def _ending(self, ended: Run) -> list[Write]:
+        """Off the list of active runs; unless all of it was done, somebody looks later at what its workers left (`leftovers.py`)."""
+        ops = self.ctx.deps.ops.name
+        inactive = remove(active_key(self.ctx, ended), table=ops)
+        if ended.status == "completed":
+            return [inactive]
+        return [inactive, put(left_key(self.ctx, ended), {"tenant": self.ctx.tenant, "run": ended.id}, table=ops)]
 
     def _unlock(self, run: Run) -> Write:
         return Write(

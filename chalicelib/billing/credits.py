@@ -41,6 +41,7 @@ from chalicelib.billing.holds import (
 )
 from chalicelib.billing.prices import Price
 from chalicelib.billing.turns import Moved, moved
+from chalicelib.core.context import Context
 from chalicelib.core.errors import IdempotencyMismatch, NotFound, OutOfCredits, TableBusy
 from chalicelib.core.ids import stamp
 from chalicelib.core.table import TRANSACT_MAX, Item, Write, put, put_new, update
@@ -220,10 +221,6 @@ class Ledger(Grants):
     def _alive_until(self, hold: Hold) -> int:
         return max(hold.expires, int(self.clock.now().timestamp()) + HOLD_SECONDS)
 
-    def units_done(self, op: str) -> int:
-        """Units saved in parts so far. Raises: NotFound."""
-        return self.get(op).units
-
     def void(self, op: str, reason: str, *, expired_only: bool = False) -> Hold:
         """End an operation that did not succeed and give its credits back; parts that were saved are charged and the rest goes back.
 
@@ -290,3 +287,8 @@ class Ledger(Grants):
         if hold is None:
             raise NotFound(f"There is no reservation {op}.")
         return hold
+
+
+def ledger_of(ctx: Context) -> Ledger:
+    """The ledger of the scope's account."""
+    return Ledger(ctx.deps.table, ctx.tenant, ctx.deps.clock)

@@ -1,6 +1,6 @@
 """The one price table of AI operations, in credits, with each plan's overrides: what estimates, reservations and charges agree on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -81,24 +81,13 @@ def _whole(value: Any) -> bool:
 
 
 def price_of(operation: str, overrides: Overrides | None = None, *, own_key: bool = False, premium: bool = False) -> Price:
-    """The price of an operation: for a reservation that is charged by what was saved.
+    """The price of an operation. Contents are charged one at a time: the minimum is per content.
 
     own_key: the account's own provider key does the work. premium: the image model is a premium one.
     Raises: KeyError for an unknown operation.
     """
     found = price_table(overrides)["image_premium" if operation == "image" and premium else operation]
     return replace(found, percent=int((overrides or {}).get(OWN_KEY_PERCENT, 0))) if own_key else found
-
-
-def price(operation: str, units: int, overrides: Overrides | None = None, *, own_key: bool = False, premium: bool = False) -> int:
-    """Credits for so many units of an operation. One content's words at a time: its minimum is per content."""
-    return price_of(operation, overrides, own_key=own_key, premium=premium).charge(units)
-
-
-def total(operation: str, units: Iterable[int], overrides: Overrides | None = None, *, own_key: bool = False, premium: bool = False) -> int:
-    """Credits for several calls of an operation: the units of each call (for contents, the words of each)."""
-    one = price_of(operation, overrides, own_key=own_key, premium=premium)
-    return sum(one.charge(n) for n in units)
 
 
 def price_rows(overrides: Overrides | None = None) -> list[dict[str, Any]]:

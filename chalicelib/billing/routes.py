@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.billing.answers import BalanceAnswer, PlanLimits, PriceRow, TopUpAnswer, UsageSummary
-from chalicelib.billing.credits import Ledger
+from chalicelib.billing.credits import ledger_of
 from chalicelib.billing.plans import limits, plan_prices
 from chalicelib.billing.prices import OWN_KEY_PERCENT, price_rows
 from chalicelib.billing.summary import period, usage_summary
@@ -50,13 +50,9 @@ class SummaryQuery(BaseModel):
     site_id: str | None = None
 
 
-def _ledger(call: Call) -> Ledger:
-    return Ledger(call.deps.table, call.ctx.tenant, call.deps.clock)
-
-
 @router.get("balance", summary="Credits of the account", answer=BalanceAnswer)
 def balance(call: Call) -> Any:
-    return asdict(_ledger(call).balance())
+    return asdict(ledger_of(call.ctx).balance())
 
 
 @router.get("prices", summary="The account's price table", answer=list[PriceRow])
@@ -97,8 +93,9 @@ def top_up(call: Call) -> Any:
         raise ValidationFailed.field("reference", "is required here or as Idempotency-Key: 1-150 letters, digits and ._~:-")
     if body.amount == 0 or (body.amount < 0 and body.transaction_type != "adjustment"):
         raise ValidationFailed.field("amount", "must be above 0; only an adjustment takes credits away.")
-    number = _ledger(call).grant(f"topup:{reference}", body.amount, kind=body.transaction_type, description=body.description)
-    return {**asdict(_ledger(call).balance()), "transaction": f"{number:012d}"}
+    ledger = ledger_of(call.ctx)
+    number = ledger.grant(f"topup:{reference}", body.amount, kind=body.transaction_type, description=body.description)
+    return {**asdict(ledger.balance()), "transaction": f"{number:012d}"}
 
 
 resource_routes(router, "transactions", Transactions, TRANSACTION, read="admin", verbs="list get")

@@ -3,15 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, Field, create_model
 
 _MADE: dict[tuple[type[BaseModel], frozenset[str], tuple[tuple[str, Any], ...]], type[BaseModel]] = {}
-
-
-class Shown(BaseModel):
-    """A model of an answer: every field is there, also one that has a default."""
-
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
 def answer_model(record: type[BaseModel], *, hidden: Iterable[str] = (), called: str = "", **added: Any) -> type[BaseModel]:

@@ -36,6 +36,14 @@ BINARY_TYPES = [
     "image/webp",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 ]
+# On every answer, for whoever opens its address in a browser: nothing is taken for a page, runs, is framed or tells where it was.
+SAFETY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",  # browsers heed it over HTTPS alone
+}
 Authenticate = Callable[[Deps, dict[str, str]], Scope]
 Around = Callable[[Call, Route, Callable[[], Answer]], Answer]  # wraps a handler: throttling, idempotency
 
@@ -125,7 +133,7 @@ class Igny8(Chalice):  # type: ignore[misc]
         out = {
             "Content-Type": JSON,
             "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
+            **SAFETY_HEADERS,
             "Vary": "Origin",
             **self._cors(headers),
             **answer.headers,
@@ -264,5 +272,5 @@ def _url(event: dict[str, Any], headers: dict[str, str], deps: Deps) -> str:
         path += "/"
     if deps.config.public_url:
         return deps.config.public_url.rstrip("/") + quote(path)
-    scheme = headers.get("x-forwarded-proto", "http" if deps.config.is_local else "https")
+    scheme = "http" if deps.config.is_local and headers.get("x-forwarded-proto") != "https" else "https"
     return f"{scheme}://{headers.get('host', 'localhost')}{quote(path)}"

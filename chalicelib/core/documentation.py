@@ -33,7 +33,7 @@ def with_documentation(routes: Iterable[Route]) -> tuple[Route, ...]:
     def docs(call: Call) -> Answer:
         html, policy = page()
         headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": _CACHED, "Content-Security-Policy": policy}
-        return Answer(body=html, headers={**headers, "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"})
+        return Answer(body=html, headers=headers)
 
     everything += [*routes, *router.routes]
     return tuple(everything)

@@ -37,8 +37,8 @@ class _Taken(AppError):
 
 
 def applies(route: Route) -> bool:
-    """Whether a route honours the header: POSTs of a signed-in user. (Answers of public ones hold tokens, which are not stored.)"""
-    return route.method == "POST" and route.role is not None
+    """Whether a route honours the header: POSTs of a signed-in user, unless the answer holds a credential, which is not stored."""
+    return route.method == "POST" and route.role is not None and not route.secret
 
 
 def idempotent(call: Call, route: Route, act: Callable[[], Answer]) -> Answer:

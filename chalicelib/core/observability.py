@@ -19,11 +19,11 @@ Unit = Literal["Count", "Seconds"]
 
 # Forms of secrets that may be in what others send us: API keys, bearer and basic credentials, credentials in an address, JSON Web Tokens,
 # WordPress application passwords (six groups of four), signatures of S3 addresses. The second line of defence: the first is that
-# nothing secret is put into a log or an error.
+# nothing secret is put into a log or an error. Each form takes time in proportion to the text, whatever that is.
 _SECRETS = (
     re.compile(r"\b(?:sk|pk|rk)-[A-Za-z0-9_-]{12,}"),
     re.compile(r"\b(?:whsec|igny8|ghp|xox[bp])_[A-Za-z0-9_-]{12,}"),
-    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)?"),
+    re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)?"),
     re.compile(r"(?i)(?<=\bbearer )[A-Za-z0-9._~+/=-]{16,}"),
     re.compile(r"(?i)(?<=\bbasic )[A-Za-z0-9+/=]{16,}"),
     re.compile(r"(?<=://)[^/\s:@\"'<>]{1,200}:[^/\s@\"'<>]{1,200}(?=@)"),

@@ -193,9 +193,13 @@ class Repository(Generic[M]):
         """The writes that store a new record, its unique sentinels and counters. counted=False: the caller adds one `counting`
         for a batch, since a transaction may touch an item once."""
         writes = [put_new(self.key(record.id), self._stored(record), on_fail=self._exists)]
-        writes += [self._sentinel(u, record, add=True) for u in self.entity.unique if u.value(record) is not None]
+        writes += self.claiming(record)
         writes += self.entity.beside(self.scope.tenant, None, record)
         return writes + (self.counting([(None, record)]) if counted else [])
+
+    def claiming(self, record: M) -> list[Write]:
+        """The writes of `creating` that take the record's unique values."""
+        return [self._sentinel(u, record, add=True) for u in self.entity.unique if u.value(record) is not None]
 
     def changing(self, old: M, new: M, *, counted: bool = True) -> list[Write]:
         """The writes that replace `old`, if it is still there in that version, by `new`. Condition error: Stale."""

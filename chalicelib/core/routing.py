@@ -68,6 +68,7 @@ class Route:
     accepted: that of a 202 which the route gives for some requests;
     errors: what it may raise beyond what every route may. throttle: name of the rate-limit bucket, '' for none.
     body_schema: the body's model, for the document, where the handler itself validates it; enveloped: False for JSON sent as it is.
+    secret: the answer holds a credential, so it is kept nowhere, not even under an Idempotency-Key.
     """
 
     method: str
@@ -87,6 +88,7 @@ class Route:
     produces: str = JSON
     body_schema: type[BaseModel] | None = None
     enveloped: bool = True
+    secret: bool = False
     errors: tuple[type[AppError], ...] = ()
 
     @property

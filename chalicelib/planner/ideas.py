@@ -1,6 +1,6 @@
 """Content ideas: articles worth writing, each for some keywords of a cluster."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, Field
 
@@ -22,7 +22,7 @@ from chalicelib.system.strategies import STRATEGY
 
 IdeaStatus = Literal["new", "queued", "completed"]
 ContentType = Literal["post", "page", "product", "taxonomy"]
-CONTENT_TYPES = ("post", "page", "product", "taxonomy")
+CONTENT_TYPES: tuple[str, ...] = get_args(ContentType)
 Structure = Field("article", min_length=1, max_length=40, pattern=r"^[a-z][a-z0-9_]*$")
 
 

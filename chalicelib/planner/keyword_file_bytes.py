@@ -13,7 +13,7 @@ from chalicelib.planner.keyword_file_xlsx import PREAMBLE_ROWS, Archive, is_work
 MAX_BYTES = 50 * 1024 * 1024
 HEADER_SEARCH_ROWS = PREAMBLE_ROWS
 _DELIMITERS = (",", ";", "\t", "|")
-_NO_DELIMITER = "\x1f"
+NO_DELIMITER = "\x1f"  # of a file with one column
 _MAX_LINES_PER_ROW = 100
 _MAX_LINE_CHARS = 1_000_000
 _MAX_CELLS = 1_000
@@ -191,7 +191,7 @@ def choose_delimiter(lines: list[str], score: Callable[[Sequence[str]], int]) ->
             if (points, len(row.cells)) > (most, width) and points:
                 best, most, width = delimiter, points, len(row.cells)
     if best:
-        return best if width > 1 else _NO_DELIMITER  # a single column: what looks like a delimiter belongs to the keyword
+        return best if width > 1 else NO_DELIMITER  # a single column: what looks like a delimiter belongs to the keyword
     unquoted = [re.sub(r'"[^"]*"', "", line) for line in sample if line.strip()]
     counts = {d: sorted(line.count(d) for line in unquoted)[len(unquoted) // 2] if unquoted else 0 for d in _DELIMITERS}
     return max(_DELIMITERS, key=lambda d: counts[d])

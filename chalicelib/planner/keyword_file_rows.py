@@ -34,7 +34,8 @@ _NO_TEXT = frozenset(("", "-", "\u2013", "\u2014", "n/a", "null", "none"))
 class KeywordRow:
     """One row. row: its number in the file or sheet. outcome: `ok`, `duplicate` or `rejected`; reason: why, or what was left out.
 
-    volume, difficulty: integers, None when the file does not say. intents: all that the file names. country: a code such as `us`.
+    volume, difficulty: integers, None when the file does not say. intents: all that the file names. country: a code such as `us`, the
+    file's own where the row names none.
     extra: what else the tool says, only what it says: volume_range, estimated, impressions, clicks, ctr (percent), position, cpc,
     cpc_currency, parent, ranking_urls, serp_features, traffic_potential, branded, local, monthly, page, topic, page_type,
     seed_keyword, tags, industry, sector, is_active, intent_other, sheet.

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.core.errors import TooLarge, UnreadableFile, ValidationFailed
 from chalicelib.planner.keyword_cells import neutralise_cell
-from chalicelib.planner.keyword_file_bytes import HEADER_SEARCH_ROWS, Row, Table, read_tables
+from chalicelib.planner.keyword_file_bytes import HEADER_SEARCH_ROWS, NO_DELIMITER, Row, Table, read_tables
 from chalicelib.planner.keyword_file_formats import (
     OUR_COLUMNS,
     TOOLS,
@@ -20,21 +20,7 @@ from chalicelib.planner.keyword_file_formats import (
 )
 from chalicelib.planner.keyword_file_names import COUNTRY_FILTERS
 from chalicelib.planner.keyword_file_rows import KeywordRow, RowReader
-from chalicelib.planner.keyword_identity import keyword_id, normalise_keyword
-from chalicelib.planner.keyword_intents import primary_intent
 from chalicelib.planner.keyword_markets import market
-
-__all__ = [
-    "EXPORT_COLUMNS",
-    "KeywordFile",
-    "KeywordRow",
-    "keyword_id",
-    "neutralise_cell",
-    "normalise_keyword",
-    "primary_intent",
-    "read_keyword_file",
-    "write_keyword_csv",
-]
 
 EXPORT_COLUMNS = ("keyword", "volume", "difficulty", "intent", "status", "cluster")
 SEARCH_CONSOLE_CAP = 1_000
@@ -95,7 +81,7 @@ def read_keyword_file(
         columns_ignored=[],
         rows=[],
         encoding=first[0].encoding,
-        delimiter="" if first[0].delimiter == "\x1f" else first[0].delimiter,
+        delimiter="" if first[0].delimiter == NO_DELIMITER else first[0].delimiter,
         locale=first[2].locale,
         tables_skipped=skipped,
         tables=[table.name for table, _, _ in found if table.name],

@@ -9,8 +9,9 @@ from chalicelib.core.context import Context
 from chalicelib.core.errors import Duplicate, Stale, TooLarge
 from chalicelib.core.ids import ulid
 from chalicelib.core.table import Write
-from chalicelib.planner.keyword_files import KeywordFile, KeywordRow, keyword_id, primary_intent
-from chalicelib.planner.keyword_markets import market
+from chalicelib.planner.keyword_file_rows import KeywordRow
+from chalicelib.planner.keyword_files import KeywordFile
+from chalicelib.planner.keyword_identity import keyword_id
 from chalicelib.planner.keywords import KEYWORD, Keyword
 
 MAX_SYNC_BYTES = 4_000_000
@@ -49,7 +50,7 @@ def store(
         if row.outcome != "ok":
             lines.append((_shown(row, row.outcome), None))
             continue
-        keyword = _keyword(ctx, sector_id, industry_sector, row, file, import_id)
+        keyword = _keyword(ctx, sector_id, industry_sector, row, import_id)
         again = keyword.id in wanted
         wanted.setdefault(keyword.id, keyword)
         lines.append((_shown(row, "duplicate" if again else "created"), None if again else keyword.id))
@@ -80,23 +81,17 @@ def store(
     return report
 
 
-def _country(row: KeywordRow, file: KeywordFile) -> str | None:
-    text = row.country or file.market
-    return market(text) if text else None
-
-
-def _keyword(ctx: Context, sector_id: str, industry_sector: str, row: KeywordRow, file: KeywordFile, import_id: str | None) -> Keyword:
+def _keyword(ctx: Context, sector_id: str, industry_sector: str, row: KeywordRow, import_id: str | None) -> Keyword:
     """A keyword with a private seed: the file's figures are the tenant's overrides, never the shared catalogue's."""
-    country = _country(row, file)
     attributes = {**row.extra, **({"intents": row.intents} if len(row.intents) > 1 else {})}
     return ctx.repository(KEYWORD).new(
         sector_id,
-        keyword_id(row.keyword, country, industry_sector),
+        keyword_id(row.keyword, row.country, industry_sector),
         keyword=row.keyword,
-        country=country,
+        country=row.country,
         volume_override=row.volume,
         difficulty_override=row.difficulty,
-        intent_override=primary_intent(row.intents),
+        intent_override=row.intent,
         attribute_values=attributes,
         import_id=import_id,
     )

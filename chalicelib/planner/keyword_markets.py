@@ -30,6 +30,7 @@ _NAMES = {
     "united arab emirates": "ae",
 }
 # fmt: on
+MARKET_CHARS = 60
 _NO_MARKET = frozenset(("", "-", "n/a", "none", "null", "all", "any", "global", "worldwide", "world", "ww", "all countries"))
 
 
@@ -39,7 +40,7 @@ def market(text: str) -> str | None:
     if name in _NO_MARKET:
         return None
     name = name.removeprefix("mobile-").removesuffix("-ext").removesuffix("-mobile")
-    return _NAMES.get(name, name[:60])
+    return _NAMES.get(name, name[:MARKET_CHARS])
 
 
 def market_code(text: str) -> str | None:

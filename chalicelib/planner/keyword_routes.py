@@ -16,6 +16,7 @@ from chalicelib.planner.keyword_export import export
 from chalicelib.planner.keyword_files import read_keyword_file
 from chalicelib.planner.keyword_import import MAX_SYNC_BYTES, UPLOAD_HINT, store
 from chalicelib.planner.keywords import KEYWORD, Keywords, KeywordStatus, NewKeyword
+from chalicelib.system.progress import REPORT_SECONDS
 
 router = Router("planner", tag="Planner", throttle="planner")
 FILE_TYPES = (
@@ -27,7 +28,6 @@ FILE_TYPES = (
     "application/vnd.ms-excel",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 )
-REPORT_SECONDS = 3600  # how long a report's signed address works
 
 
 class UploadBody(Body):

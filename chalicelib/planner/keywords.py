@@ -19,7 +19,7 @@ from chalicelib.planner.cluster_figures import figure_writes, keyword_deltas
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.keyword_identity import clean_text, keyword_id
 from chalicelib.planner.keyword_intents import INTENTS, Intent
-from chalicelib.planner.keyword_markets import market
+from chalicelib.planner.keyword_markets import MARKET_CHARS, market
 from chalicelib.planner.names import with_names
 
 KeywordStatus = Literal["new", "mapped"]
@@ -33,7 +33,7 @@ class Keyword(SectorRecord):
 
     keyword: str = Field(min_length=1, max_length=200)
     seed_keyword_id: str | None = None
-    country: str | None = Field(None, max_length=8)
+    country: str | None = Field(None, max_length=MARKET_CHARS)
     seed_volume: int | None = Volume
     seed_difficulty: int | None = Difficulty
     seed_intent: Intent | None = None
@@ -114,7 +114,7 @@ class NewKeyword(Body):
     volume_override: int | None = Volume
     difficulty_override: int | None = Difficulty
     intent_override: Intent | None = None
-    country: str | None = Field(None, max_length=60)
+    country: str | None = Field(None, max_length=MARKET_CHARS)
     attribute_values: dict[str, Any] = Field(default_factory=dict)
     cluster: str | None = None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from string import Template
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator
 
@@ -10,8 +10,8 @@ from chalicelib.core.context import Context
 from chalicelib.core.entity import Entity, Filter, Record, Unique, in_account
 from chalicelib.core.service import Service
 
-PROMPT_TYPES = ("auto_cluster", "generate_ideas", "generate_content", "generate_image_prompts", "generate_images")
 PromptType = Literal["auto_cluster", "generate_ideas", "generate_content", "generate_image_prompts", "generate_images"]
+PROMPT_TYPES: tuple[str, ...] = get_args(PromptType)
 
 
 class AIPrompt(Record):

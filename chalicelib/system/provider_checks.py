@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from chalicelib.billing.credits import Ledger
+from chalicelib.billing.credits import ledger_of
 from chalicelib.core.context import Context, ProviderChoice
 from chalicelib.core.errors import AppError
 from chalicelib.core.ids import ulid
@@ -14,6 +14,7 @@ from chalicelib.system.circuits import Circuits
 from chalicelib.system.provider_choice import price_for, provider_for
 from chalicelib.system.provider_status import look_up_dates, warnings_of
 from chalicelib.system.settings import Settings
+from chalicelib.writer.pictures import drawn_picture
 
 TIMEOUT_SECONDS = 18.0  # API Gateway waits 29, and the list of models is asked for too
 SIZE_PX = 512
@@ -98,17 +99,19 @@ def draw_test_image(ctx: Context, prompt: str) -> dict[str, Any]:
     """
     ctx = ctx.remembering()
     provider, rule = provider_for(ctx, "image"), price_for(ctx, "image")
-    ledger = Ledger(ctx.deps.table, ctx.tenant, ctx.deps.clock)
+    ledger = ledger_of(ctx)
     op = f"test-image.{ulid(ctx.deps.clock.now())}"
     ledger.reserve(op, rule.charge(1), details={"operation_type": "image", "function": "test_image"}, price=rule)
     try:
         answer = ctx.deps.image(provider.choice).draw(_request(prompt))
-        path = f"{ctx.tenant}/tests/{op}"
-        ctx.deps.files.put(path, answer.data, answer.mime)
+        # what a provider calls a picture may be a page with a script, and would be shown under our address
+        picture = drawn_picture(answer.data, (SIZE_PX, SIZE_PX))
+        path = f"{ctx.tenant}/tests/{op}.{picture.suffix}"
+        ctx.deps.files.put(path, picture.data, picture.mime)
     except Exception as error:
         ledger.void(op, type(error).__name__)
         raise
     usage = {"provider": answer.provider, "model": answer.model, "cost_usd": answer.cost_usd, "own_key": provider.own_key}
     ledger.commit(op, rule.charge(1), result={"path": path}, usage=usage)
     url = ctx.deps.files.url(path, URL_SECONDS)
-    return {"url": url, "mime": answer.mime, "provider": answer.provider, "model": answer.model, "credits": rule.charge(1)}
+    return {"url": url, "mime": picture.mime, "provider": answer.provider, "model": answer.model, "credits": rule.charge(1)}

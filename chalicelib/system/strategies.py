@@ -53,6 +53,12 @@ class Strategy(Record):
         }
 
 
+def _sectors() -> Entity[Any]:
+    from chalicelib.auth.sites import SECTOR  # here, because a site names its strategy, so that module needs this one first
+
+    return SECTOR
+
+
 _WRITABLE = frozenset({"name", "description", "sector", "prompt_types", "section_logic", "is_active"})
 STRATEGY: Entity[Strategy] = Entity(
     name="strategy",
@@ -62,7 +68,7 @@ STRATEGY: Entity[Strategy] = Entity(
     place=in_account("ST", partition="G"),
     index={"n": "name"},
     collection=lambda s: f"{s.sector}#strategy" if s.sector and s.is_active else None,
-    filters={"sector": Filter("sector"), "is_active": Filter("is_active", kind="boolean")},
+    filters={"sector": Filter("sector", related=_sectors), "is_active": Filter("is_active", kind="boolean")},
     orderings={"created_at": "c", "name": "n"},
     search=("name",),
     unique=(Unique(("name",), within="account"),),

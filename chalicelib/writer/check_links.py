@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from chalicelib.writer.alternative_texts import LONGEST
 from chalicelib.writer.draft import Draft
 from chalicelib.writer.findings import Finding
 
@@ -22,7 +23,6 @@ _UNFILLED_ADDRESS = re.compile(
     r"^(?:mailto:)(?:(?:your|my|e?-?mail|name|user|info|you)[\w.-]*@)?(?:example|domain|your[\w-]*|email|company)\.\w+", re.IGNORECASE
 )
 _MACHINE_LINK = re.compile(r"utm_source=(?:chatgpt|openai|copilot|perplexity|gemini)", re.IGNORECASE)
-_LONG_ALT_CHARS = 125
 _VAGUE_LINK = re.compile(r"(?:click )?here|this|link|read more|learn more|more", re.IGNORECASE)
 _POOR_ALT = re.compile(
     r"(?:an? )?(?:image|picture|photo|img|graphic|untitled|alt text|placeholder)[\s\d_-]*|\S+\.(?:png|jpe?g|gif|webp|svg)", re.IGNORECASE
@@ -99,8 +99,8 @@ def pictures(draft: Draft) -> Iterator[Finding]:
             yield Finding("poor_alt", "warning", f"An alternative text says nothing: {poor[0]!r}.")
         if stuffed := [alt for alt in given if draft.occurrences(draft.primary_keyword, alt) > 1]:
             yield Finding("stuffed_alt", "warning", f"An alternative text repeats the keyword: {stuffed[0][:60]!r}.")
-        if any(len(alt) > _LONG_ALT_CHARS for alt in given):
-            yield Finding("long_alt", "info", f"An alternative text has more than {_LONG_ALT_CHARS} characters.")
+        if any(len(alt) > LONGEST for alt in given):
+            yield Finding("long_alt", "info", f"An alternative text has more than {LONGEST} characters.")
     if not shown and not draft.images:
         yield Finding("no_images", "info", "The article has no image.")
     elif draft.images and not any(one.image_type == "featured" for one in draft.images):

@@ -55,8 +55,8 @@ def ending(draft: Draft) -> Iterator[Finding]:
         if _SIGNATURE.search(draft.reading.html.rstrip()) or _LABEL.match(last.text):
             return
         cut = len(words) >= _CUT_WORDS or re.search(r"[.!?,;]\s", last.text)
-        code, severity = ("truncated", "blocker") if cut else ("unfinished_paragraph", "info")
-        yield Finding(code, "blocker" if severity == "blocker" else "info", f"The last sentence is not closed: {tail}.")
+        message = f"The last sentence is not closed: {tail}."
+        yield Finding("truncated", "blocker", message) if cut else Finding("unfinished_paragraph", "info", message)
 
 
 def paragraphs(draft: Draft) -> Iterator[Finding]:

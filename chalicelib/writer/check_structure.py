@@ -1,7 +1,6 @@
 """Checks of an article's form: markup, headings, sections, length, numbered lists, questions."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -19,8 +18,6 @@ _FAQ = re.compile(
     r"|preguntas|domande|perguntas|veelgestelde|vanliga frågor|spørgsmål|pytania|sorular",
     re.IGNORECASE,
 )
-
-
 _ASKS = ("?", "\u061f", "\uff1f")
 _NUMBERED = re.compile(
     r"(?:#|no\.? ?|step |tip |schritt |tipp |étape |paso |passo |stap )?(\d{1,2})(?:[.):]| -| \u2013| \u2014)\s", re.IGNORECASE
@@ -76,10 +73,9 @@ def headings(draft: Draft) -> Iterator[Finding]:
         yield Finding("heading_order", "warning", "A heading skips a level.")
     if any(not one.text for one in found):
         yield Finding("empty_heading", "warning", "A heading is empty.")
-    names = Counter(one.text.casefold().strip(" :.!?") for one in found if one.text)
     if double := _twice(found):
         yield Finding("duplicate_heading", "warning", f"A heading occurs more than once: {double!r}.")
-    if draft.title and draft.title.casefold() in names:
+    if draft.title and draft.title.casefold() in {_bare(one) for one in found}:
         yield Finding("heading_repeats_title", "warning", "A heading repeats the title.")
     if long := [one.text for one in found if len(one.text) > _TITLE_LIKE_CHARS]:
         yield Finding("long_heading", "warning", f"A heading of {len(long[0])} characters is a sentence: {long[0][:60]!r}.")
@@ -88,12 +84,16 @@ def headings(draft: Draft) -> Iterator[Finding]:
         yield Finding("heading_all_caps", "warning", f"A heading is all capitals: {shouted[0][:60]!r}.")
 
 
+def _bare(heading: Block) -> str:
+    return heading.text.casefold().strip(" :.!?")
+
+
 def _twice(headings: list[Block]) -> str | None:
     """A heading that occurs again under the same parent: each of several products may have its "Pros"."""
     seen: set[tuple[str, ...]] = set()
     above: dict[int, str] = {}
     for one in headings:
-        name = one.text.casefold().strip(" :.!?")
+        name = _bare(one)
         above = {level: text for level, text in above.items() if level < one.level}
         path = (*above.values(), name)
         if name and path in seen:

@@ -14,7 +14,7 @@ from chalicelib.writer.content import CONTENT, Content
 from chalicelib.writer.tasks import TASK, Task
 
 Role = Literal["hub", "supporting", "attribute"]
-Origin = Literal["blueprint", "manual", "import"]
+Source = Literal["blueprint", "manual", "import"]
 
 
 class ClusterMap(SectorRecord):
@@ -24,7 +24,7 @@ class ClusterMap(SectorRecord):
     task: str | None = None
     cluster: str
     role: Role = "supporting"
-    source: Origin = "manual"
+    source: Source = "manual"
     keywords: list[str] = Field(default_factory=list, max_length=100)
     slugs: list[str] = Field(default_factory=list, max_length=100)
 

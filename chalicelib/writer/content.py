@@ -91,6 +91,11 @@ class Content(SectorRecord):
         """The part of the id that names the content's own partition."""
         return self.id.partition("-")[2]
 
+    @property
+    def keywords(self) -> list[str]:
+        """The primary one first, if it has one."""
+        return [k for k in [self.primary_keyword, *self.secondary_keywords] if k]
+
 
 def waiting_contents(sector_id: str, step: str) -> str:
     """Name of the collection of contents that wait for a step: prompts | images | review."""
@@ -222,9 +227,6 @@ class Contents(Service[Content]):
     def waiting(self, sector_id: str, step: str, limit: int | None = None) -> list[Content]:
         """Contents of the sector that wait for `prompts`, `images` or `review`, oldest first."""
         return self.repository.collection(waiting_contents(sector_id, step), limit)
-
-    def html(self, content: Content) -> str:
-        return body_html(self.ctx, content)
 
     def present(self, records: Any) -> list[dict[str, Any]]:
         return [

@@ -47,7 +47,7 @@ class ContentChange(BaseModel):
 resource_routes(router, "content", Editor, CONTENT, answer=ContentAnswer, verbs="list")
 
 
-def shown(call: Call, content: Content, *, status: int = 200, message: str = "") -> Answer:
+def shown(call: Call, content: Content, *, status: int = 200) -> Answer:
     """A content with its body, its names and terms, and what it says of itself to search engines."""
     html = body_html(call.ctx, content)
     data = {
@@ -56,7 +56,7 @@ def shown(call: Call, content: Content, *, status: int = 200, message: str = "")
         "json_ld": described(call.ctx, content, html),
         "terms": [{"id": t.id, "name": t.name, "taxonomy_type": t.taxonomy_type} for t in linked(call.ctx, content)],
     }
-    return Answer(data, status=status, message=message, headers={"ETag": f'"{content.version}"'})
+    return Answer(data, status=status, headers={"ETag": f'"{content.version}"'})
 
 
 @router.post(

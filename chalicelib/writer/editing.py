@@ -95,7 +95,6 @@ class Editor(Contents):
         *,
         about: dict[str, Any] | None = None,
         if_match: int | None = None,
-        deleted: bool = False,
     ) -> Content:
         """Change a content, its cluster's and terms' figures with it. html: clean, a new revision when it differs; about: what is known
         of that revision. What the check reads is checked again, and an approval of what was there before ends."""
@@ -116,7 +115,7 @@ class Editor(Contents):
             body = self._body(new, html or "", **(about or {})) if new.revision != old.revision else []
             return [*self._beside(old, new), *body]
 
-        return rewrite(self.repository, public_id, complete, also, if_match=if_match, deleted=deleted)
+        return rewrite(self.repository, public_id, complete, also, if_match=if_match)
 
     def move(self, public_id: str, status: str, note: str | None = None) -> Content:
         """Put a content into review or back to draft. Raises: NotFound, ValidationFailed."""

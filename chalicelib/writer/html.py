@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cache
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -36,14 +36,22 @@ _INLINE = frozenset({"strong", "em", "b", "i", "a", "code", "sup", "sub", "mark"
 _SPACELESS = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff"  # scripts that put no spaces between words
 WORD = re.compile(rf"[{_SPACELESS}]|[^\W_]+(?:['\u2019-][^\W_]+)*")
 _FENCE = re.compile(r"\A```[\w-]*[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
-_MAIN = re.compile(r"<(article|main)\b[^>]*>(.*)</\1\s*>", re.DOTALL | re.IGNORECASE)
+_MAIN = re.compile(r"<(article|main)\b[^<>]*>", re.IGNORECASE)
+_MAIN_END = re.compile(r"</(article|main)\s*>", re.IGNORECASE)
 _BODY = re.compile(r"<body\b[^>]*>(.*?)(?:</body\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _HEAD_END = re.compile(r"</head\s*>", re.IGNORECASE)
-_BLOCK_TAG = re.compile(r"<(?:h[1-6]|p|ul|ol|table|div|section|article|figure|blockquote|body|html)\b[^>]*>", re.IGNORECASE)
+_BLOCK_TAG = re.compile(r"<(?:h[1-6]|p|ul|ol|table|div|section|article|figure|blockquote|body|html)\b[^<>]*>", re.IGNORECASE)
 _EMPTY = re.compile(r"<(p|h[2-4]|li|ul|ol|blockquote|strong|em|b|i)>(?:\s|&nbsp;|<br>)*</\1>")
 _FIRST_H1 = re.compile(r"\A\s*<h1[^>]*>.*?</h1\s*>", re.DOTALL | re.IGNORECASE)
 _H1 = re.compile(r"<(/?)h1>")
 _H56 = re.compile(r"<(/?)h[56]\b[^>]*>", re.IGNORECASE)
+# HTML opens these again in every paragraph until they are closed. Three of a kind count, unless their attributes differ: then twenty
+# kilobytes become a tree of three million elements. They need none here, so each gets its attributes taken away, by a `wbr` that goes too.
+_REOPENED = re.compile(r"<(b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/])", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+MAX_TAGS = 10_000  # of a body; an article has hundreds. Parsing takes time in proportion to their square when they nest
+MAX_MARKDOWN_CHARACTERS = 200_000  # of which brackets alone keep the parser busy for seconds
+_MAX_EMPTY_LEVELS = 20
 _HEADING_END = re.compile(r"</h[2-6]>")
 
 
@@ -72,16 +80,22 @@ def _cleaner() -> Any:
 def clean_html(html: str) -> str:
     """The body with only the elements, attributes and addresses an article needs; h1 becomes h2, h5 and h6 become h4.
 
-    Safe to show on any page, and idempotent: cleaning what is clean changes nothing.
+    Safe to show on any page, and idempotent: cleaning what is clean changes nothing. Of what has more than MAX_TAGS tags the text is kept.
     """
-    clean = html.replace("\x00", "")
+    if html.count("<") > MAX_TAGS:
+        return _as_text(unescape(_TAG.sub("\n", html)).replace("\x00", ""))
+    clean = _REOPENED.sub(r"<\1><wbr", html.replace("\x00", ""))
     for _ in range(8):
         before = clean
         clean = _H1.sub(r"<\1h2>", _cleaner().clean(_H56.sub(r"<\1h4>", clean)))
         if clean == before:
             return clean.strip()
     # Some tag soup changes with every parse (text moves out of tables, nesting is repaired): its text is all there is to keep.
-    return "".join(f"<p>{escape(line, quote=False)}</p>" for line in plain_text(clean).split("\n") if line)
+    return _as_text(plain_text(clean))
+
+
+def _as_text(text: str) -> str:
+    return "".join(f"<p>{escape(line.strip(), quote=False)}</p>" for line in text.split("\n") if line.strip())
 
 
 def normalize_content(text: str) -> str:
@@ -97,8 +111,8 @@ def normalize_content(text: str) -> str:
     if not _BLOCK_TAG.search(source):
         source = _from_markdown(source)
     body = clean_html(_with_paragraphs(clean_html(_FIRST_H1.sub("", body_of_page(source)))))
-    while (thinner := _EMPTY.sub("", body)) != body:
-        body = thinner
+    for _ in range(_MAX_EMPTY_LEVELS):
+        body = _EMPTY.sub("", body)
     return clean_html(body)
 
 
@@ -110,8 +124,9 @@ def body_of_page(html: str) -> str:
         inner = html[end.end() :]
     else:
         return html.strip()
-    main = _MAIN.search(inner)
-    return (main.group(2) if main else inner).strip()
+    ends = {found.group(1).lower(): found.start() for found in _MAIN_END.finditer(inner)}  # the last of each
+    begin = next((b for b in _MAIN.finditer(inner) if ends.get(b.group(1).lower(), -1) >= b.end()), None)
+    return (inner[begin.end() : ends[begin.group(1).lower()]] if begin else inner).strip()
 
 
 def plain_text(html: str) -> str:
@@ -170,7 +185,7 @@ def _html_of_json(source: str) -> str | None:
     """The body in a model's JSON answer, None when it is not JSON or holds none."""
     try:
         answer = json.loads(source)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     for name in ("html", "content_html", "content", "body", "article"):
         if isinstance(answer, dict) and isinstance(answer.get(name), str):
@@ -180,6 +195,8 @@ def _html_of_json(source: str) -> str | None:
 
 
 def _from_markdown(source: str) -> str:
+    if len(source) > MAX_MARKDOWN_CHARACTERS:
+        return _as_text(source)
     from markdown_it import MarkdownIt
 
     # Indented code off: a model's stray indentation is far more frequent than code in an article.

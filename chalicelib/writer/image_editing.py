@@ -10,7 +10,7 @@ from chalicelib.auth.users import USER
 from chalicelib.core.bulk import Body
 from chalicelib.core.context import Context
 from chalicelib.core.errors import Duplicate, ValidationFailed
-from chalicelib.core.ids import ulid
+from chalicelib.core.ids import site_of, ulid
 from chalicelib.core.rewrite import gone, in_turn, parsed, rewrite
 from chalicelib.core.table import Write
 from chalicelib.writer.alternative_texts import alternative_text
@@ -147,7 +147,7 @@ class ImageEditor(Images):
         if content is None and task is not None and task.content:
             content = self.ctx.repository(CONTENT).find(task.content)
         sector_id = content.sector_id if content else task.sector_id if task else self._sector(wanted)
-        if wanted.sector_id not in (None, sector_id) or wanted.site_id not in (None, sector_id[:6]):
+        if wanted.sector_id not in (None, sector_id) or wanted.site_id not in (None, site_of(sector_id)):
             raise ValidationFailed.field("sector_id", "is not where the content or task is.")
         own = content.own_id if content else task.id.partition("-")[2] if task else ulid(self.ctx.deps.clock.now())
         return sector_id, own, content.id if content else None, task.id if task else None

@@ -1,6 +1,6 @@
 """Images of a content: one per type and position, which is their primary key. The picture itself lies in the file store."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from chalicelib.writer.content import CONTENT, Content, content_partition
 from chalicelib.writer.tasks import TASK
 
 ImageType = Literal["featured", "desktop", "mobile", "in_article"]
-IMAGE_TYPES = ("featured", "desktop", "mobile", "in_article")
+IMAGE_TYPES: tuple[str, ...] = get_args(ImageType)
 ImageStatus = Literal["pending", "generated", "failed"]
 # What is asked of an image model, and what is kept at most of any picture (a model may know other shapes only).
 SIZES_PX = {"featured": (1200, 675), "in_article": (1024, 576), "desktop": (1600, 900), "mobile": (720, 1280)}

@@ -66,7 +66,6 @@ def _page(content: Content, html: str, publisher: str, domain: str, images: list
     kind = page_type(content)
     organisation = {"@type": "Organization", "name": publisher, **({"url": f"https://{domain}"} if domain else {})}
     title, description = content.title, content.meta_description or content.excerpt
-    keywords = [k for k in [content.primary_keyword, *content.secondary_keywords] if k]
     about: dict[str, Any]
     if kind == "Product":  # a product has no author and no language; offers and ratings are the shop's to add
         about = {"name": title, "description": description, "image": images, "brand": organisation}
@@ -81,7 +80,7 @@ def _page(content: Content, html: str, publisher: str, domain: str, images: list
             "dateModified": max(content.updated_at, published_at or ""),
             "author": author,
             "publisher": organisation,
-            "keywords": keywords,
+            "keywords": content.keywords,
         }
         if kind in ("BlogPosting", "Article"):
             about["wordCount"] = word_count(html)

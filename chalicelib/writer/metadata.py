@@ -1,5 +1,6 @@
 """What a content says of itself to its publishing target: terms made and linked, the cluster it serves, its fields by their names there."""
 
+from contextlib import suppress
 from typing import Any
 
 from chalicelib.core.context import Context
@@ -40,7 +41,7 @@ def map_metadata(ctx: Context, content_id: str) -> dict[str, Any]:
             "meta_title": content.meta_title or content.title,
             "meta_description": content.meta_description or content.excerpt,
             "focus_keyword": content.primary_keyword,
-            "keywords": [k for k in [content.primary_keyword, *content.secondary_keywords] if k],
+            "keywords": content.keywords,
             "language": content.language,
             "content_type": content.content_type,
         },
@@ -53,18 +54,15 @@ def _mapped(ctx: Context, content: Content) -> str | None:
         return None
     repository = ctx.repository(CLUSTER_MAP)
     role = "hub" if content.content_structure in HUBS else "supporting"
-    keywords = [k for k in [content.primary_keyword, *content.secondary_keywords] if k]
     record = repository.new(
         content.sector_id,
         content=content.id,
         cluster=content.cluster,
         role=role,
         source="blueprint",
-        keywords=keywords,
+        keywords=content.keywords,
         slugs=[content.slug],
     )
-    try:
+    with suppress(Duplicate):  # it was mapped before
         repository.create(record)
-    except Duplicate:  # it was mapped before
-        return role
     return role

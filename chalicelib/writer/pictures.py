@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.core.errors import TooLarge, UnsupportedMediaType, ValidationFailed
+from chalicelib.core.errors import InvalidAnswer, TooLarge, UnsupportedMediaType, ValidationFailed
 
 UPLOAD_BYTES = 4_000_000  # what still fits a Lambda request (6 MB) after base64
 DRAWN_BYTES = 30_000_000  # of an image model's answer
@@ -58,6 +58,14 @@ def picture_file(data: bytes, bounds_px: tuple[int, int], *, most_bytes: int = U
     shown, mime = _encoded(picture, lossless=lossless)
     width, height = picture.size
     return PictureFile(shown, mime, width, height, _thumbnail(picture))
+
+
+def drawn_picture(data: bytes, bounds_px: tuple[int, int]) -> PictureFile:
+    """What an image model sent, whatever it says it is, as it is stored. Raises: InvalidAnswer."""
+    try:
+        return picture_file(data, bounds_px, most_bytes=DRAWN_BYTES)
+    except (TooLarge, UnsupportedMediaType, ValidationFailed) as error:
+        raise InvalidAnswer(f"What the image model sent cannot be used: {error.message}") from None
 
 
 def _decoded(data: bytes, bounds_px: tuple[int, int]) -> tuple[Any, bool]:

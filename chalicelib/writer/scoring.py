@@ -20,12 +20,11 @@ def check(ctx: Context, content: Content, html: str, images: Iterable[Image] | N
     """What is wrong with the content when its body is `html` and its images are these (None: those that are stored)."""
     known = images_of(ctx, content.id) if images is None else images
     task = ctx.repository(TASK).find(content.task) if content.task else None
-    primary = content.primary_keyword or ""
     return check_article(
         html,
         title=content.title,
-        primary_keyword=primary,
-        keywords=[k for k in [primary, *content.secondary_keywords] if k],
+        primary_keyword=content.primary_keyword or "",
+        keywords=content.keywords,
         word_count=task.word_count if task else None,
         meta_title=content.meta_title or "",
         meta_description=content.meta_description or "",

@@ -15,6 +15,7 @@ from chalicelib.planner.ideas import CONTENT_TYPES, IDEA, ContentType, Idea, Str
 from chalicelib.planner.names import with_names
 from chalicelib.system.authors import AUTHOR
 from chalicelib.system.strategies import STRATEGY
+from chalicelib.writer.taxonomies import TAXONOMY
 
 TaskStatus = Literal["queued", "completed"]
 GenerationState = Literal["idle", "running", "failed", "done"]
@@ -124,7 +125,13 @@ class NewTask(Body):
 
 class Tasks(Service[Task]):
     entity = TASK
-    related = {"cluster": CLUSTER, "idea": IDEA, "author_profile": AUTHOR, "strategy": STRATEGY}  # noqa: RUF012
+    related = {  # noqa: RUF012
+        "cluster": CLUSTER,
+        "idea": IDEA,
+        "author_profile": AUTHOR,
+        "strategy": STRATEGY,
+        "taxonomy_term": TAXONOMY,
+    }
 
     def create(self, body: dict[str, Any]) -> Task:
         """Raises: ValidationFailed, NotFound, Conflict when the idea has a task."""
@@ -135,8 +142,8 @@ class Tasks(Service[Task]):
             idea = self.ctx.repository(IDEA).find(wanted.idea)
             if idea is None or idea.sector_id != owner:
                 raise ValidationFailed.field("idea", "there is no such idea in this sector.")
-            if "cluster" in fields:
-                self.check_related(self.repository.new(owner, **{**_from_idea(idea), **fields}), ["cluster"])
+            if named := [name for name in self.related if name in fields]:
+                self.check_related(self.repository.new(owner, **{**_from_idea(idea), **fields}), named)
             return queue_idea(self.ctx, wanted.idea, **fields)
         for name in ("title", "cluster", "content_type", "content_structure"):
             if name not in fields:

@@ -213,7 +213,7 @@ def _query(
     return page, scanned, self._get_last_evaluated_key(last, index_name) if last is not None else None
 
 
-_DATA_OPERATIONS = frozenset(
+DATA_OPERATIONS = frozenset(
     [
         "GetItem",
         "PutItem",
@@ -245,7 +245,7 @@ def _keep_result(self: responses.DynamoResult, result: object) -> None:
 def _serialized(self: responses.DynamoHandler, action_result: ActionResult) -> Any:
     """moto walks every answer attribute by attribute along botocore's shapes (1 ms per item); items are JSON already."""
     result = action_result.result
-    if self._get_action() in _DATA_OPERATIONS and isinstance(result, dict):
+    if self._get_action() in DATA_OPERATIONS and isinstance(result, dict):
         headers = {"content-type": "application/x-amz-json-1.0", **self.response_headers}
         return 200, headers, json.dumps(result, default=_plain)
     if isinstance(action_result, responses.DynamoResult):

@@ -15,7 +15,6 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from botocore.exceptions import ClientError
 
 _MAX_BYTES = 64 * 1024 * 1024
-_CHUNK = 1024 * 1024
 
 
 class Refused(Exception):

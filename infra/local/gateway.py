@@ -1,8 +1,9 @@
 """The one gate through which every AWS call of this process passes, so that calls are checked, atomic, counted and journalled.
 
 botocore hands each prepared request to moto's stubber, also those of Step Functions' own threads. `install` wraps that single
-method: DynamoDB requests run inside `dynamodb_patches.request` and under AWS's own limits; after any other call that may have
-changed something, the observers run before the answer is returned, so nothing acknowledged is unrecorded.
+method, and answers DynamoDB's data operations before they become a request (`dynamodb_direct`). DynamoDB requests run inside
+`dynamodb_patches.request` and under AWS's own limits; after any other call that may have changed something, the observers run before
+the answer is returned, so nothing acknowledged is unrecorded.
 """
 
 import hashlib
@@ -14,9 +15,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest
+from botocore.handlers import BUILTIN_HANDLERS, REGISTER_LAST
 from moto.core import botocore_stubber
+from moto.core.models import botocore_stubber as stubber
 
-from infra.local import dynamodb_patches
+from infra.local import dynamodb_direct, dynamodb_patches
 
 Answer = tuple[int, Any, Any]
 Observer = Callable[[str, str], None]
@@ -81,7 +84,8 @@ def _broken_rule(operation: str, body: dict[str, Any], size: int) -> str | None:
     return next((problem for action in actions if (problem := _unused(action))), None)
 
 
-def _dynamodb(operation: str, ask: Callable[[], Answer], raw: bytes) -> Answer:
+def _dynamodb(operation: str, ask: Callable[[dict[str, Any]], Answer], raw: bytes) -> Answer:
+    """ask: what answers the request, given its body."""
     body = json.loads(raw)
     if problem := _broken_rule(operation, body, len(raw)):
         return _refused("ValidationException", problem)
@@ -94,7 +98,7 @@ def _dynamodb(operation: str, ask: Callable[[], Answer], raw: bytes) -> Answer:
                 if known[0] != digest:
                     return _refused("IdempotentParameterMismatchException", "The token was used with other parameters")
                 return 200, {"content-type": "application/x-amz-json-1.0"}, "{}"
-        answer = ask()
+        answer = ask(body)
         if answer[0] >= 400:
             current.undo()
         elif token:
@@ -108,17 +112,35 @@ def _service(request: AWSPreparedRequest) -> str:
     return "s3" if ".s3." in host or first in ("s3",) or host.startswith("127.0.0.1") else first
 
 
+def _count(service: str, operation: str) -> None:
+    with _calls_lock:
+        _calls[f"{service}.{operation}"] = _calls.get(f"{service}.{operation}", 0) + 1
+
+
+def _before_call(model: Any, params: dict[str, Any], context: dict[str, Any], **_: Any) -> Any:
+    """botocore's hook before a call becomes a request: the answer of DynamoDB's data operations, None for any other call."""
+    if not stubber.enabled or not dynamodb_direct.can_answer(model, params):
+        return None
+    operation, raw = model.name, params["body"]
+    raw = raw.encode() if isinstance(raw, str) else bytes(raw)
+    _count("dynamodb", operation)
+
+    def ask(body: dict[str, Any]) -> Answer:
+        return dynamodb_direct.answer(operation, body, raw, context["client_region"])
+
+    return dynamodb_direct.parsed(model, _dynamodb(operation, ask, raw), params["url"])
+
+
 def _process(self: botocore_stubber.BotocoreStubber, request: AWSPreparedRequest) -> Answer | None:
     target: Any = request.headers.get("X-Amz-Target") or ""
     target = target.decode() if isinstance(target, bytes) else target
     prefix, _, operation = target.partition(".")
     service = "dynamodb" if prefix == _DYNAMODB else _service(request)
     operation = operation or str(request.method)
-    with _calls_lock:
-        _calls[f"{service}.{operation}"] = _calls.get(f"{service}.{operation}", 0) + 1
+    _count(service, operation)
     if prefix == _DYNAMODB:
 
-        def ask() -> Answer:
+        def ask(body: dict[str, Any]) -> Answer:
             answer = _moto_process(self, request)
             assert answer is not None
             return answer
@@ -133,5 +155,8 @@ def _process(self: botocore_stubber.BotocoreStubber, request: AWSPreparedRequest
 
 
 def install() -> None:
-    """Wrap moto's stubber; calling it again changes nothing."""
+    """Wrap moto's stubber and be asked by every client made from now on, after all other hooks; calling it again changes nothing."""
     botocore_stubber.BotocoreStubber.process_request = _process  # type: ignore[method-assign]
+    hook = ("before-call", _before_call, REGISTER_LAST)
+    if hook not in BUILTIN_HANDLERS:
+        BUILTIN_HANDLERS.append(hook)

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 import uuid
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -48,11 +49,15 @@ class Invoker:
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
+        self.calls: Counter[str] = Counter()  # of each function
+        self.cpu_seconds: dict[str, float] = defaultdict(float)  # of its own thread
         self._idle = threading.Condition()
         self._running = 0
 
     def reset(self) -> None:
         self._handlers.clear()
+        self.calls.clear()
+        self.cpu_seconds.clear()
 
     def handler(self, function: LambdaFunction) -> Handler:
         """Import the function's handler string. Raises: ImportError, AttributeError (as a failed invocation)."""
@@ -63,14 +68,19 @@ class Invoker:
 
     def run(self, function: LambdaFunction, body: str) -> tuple[bytes, bool]:
         """One invocation: the answer's JSON and whether the function failed."""
+        name, began = function.function_name, time.thread_time()
         try:
             event = json.loads(body) if body else {}
-            with acting(function.function_name):
+            with acting(name):
                 return json.dumps(self.handler(function)(event, Context(function))).encode(), False
         except Exception as error:  # the runtime's own boundary: whatever a handler raises becomes the answer
             log.info("%s failed", function.function_name, exc_info=True)
             report = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": traceback.format_tb(error.__traceback__)}
             return json.dumps(report).encode(), True
+        finally:
+            with self._idle:
+                self.calls[name] += 1
+                self.cpu_seconds[name] += time.thread_time() - began
 
     def run_later(self, function: LambdaFunction, body: str) -> None:
         """An Event invocation: on a thread, tried again twice when it fails."""

@@ -1,16 +1,23 @@
-"""What moto does anew for each call though the answer stays the same, done once."""
+"""What moto and botocore do anew for each call though the answer stays the same, done once."""
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
+from botocore import useragent
 from moto.core import responses
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.models.dynamo_type import Item
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from moto.utilities.aws_headers import gen_amzn_requestid_long
 
 _moto_method_names = method_names_from_class
 _cached_names = cache(method_names_from_class)
 _moto_size = Item.size
+_moto_make = UpdateExpressionParser.make
+# Expressions are texts of the code, so there are not many; their trees may be shared, since a Validator works on a copy.
+_tree_of = lru_cache(1024)(UpdateExpressionParser.make)
+_botocore_sanitize = useragent.sanitize_user_agent_string_component
+_sanitized = lru_cache(256)(useragent.sanitize_user_agent_string_component)  # a user agent has 18 parts, and every call has two
 
 
 def _enrich(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
@@ -40,6 +47,8 @@ def changed(item: Item) -> None:
 
 
 def install() -> None:
-    """Replace moto's functions; calling it again changes nothing."""
+    """Replace their functions; calling it again changes nothing."""
     responses.method_names_from_class = _cached_names
     responses.BaseResponse._enrich_response = staticmethod(_enrich)  # type: ignore[method-assign]
+    UpdateExpressionParser.make = staticmethod(_tree_of)  # type: ignore[method-assign,assignment]
+    useragent.sanitize_user_agent_string_component = _sanitized

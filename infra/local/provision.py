@@ -5,14 +5,11 @@ functions of `resources`. A type nobody taught it raises, so that the template a
 """
 
 import copy
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from infra.local.template import ACCOUNT, REGION, Template, TemplateError
-
-log = logging.getLogger(__name__)
 
 
 @dataclass

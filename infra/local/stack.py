@@ -5,7 +5,6 @@ with LocalStack(template(stage="local")) as stack:
     stack.drain()                      # queues, executions and asynchronous invocations have come to rest
 """
 
-import logging
 import os
 import threading
 import time
@@ -32,8 +31,6 @@ from infra.local.pollers import Pollers
 from infra.local.provision import Provisioner, Stack
 from infra.local.template import ACCOUNT, REGION
 from infra.uses import Recorder, wanted
-
-log = logging.getLogger(__name__)
 
 _CONFIG: Any = {
     "lambda": {"use_docker": False},

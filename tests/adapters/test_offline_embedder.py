@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chalicelib.adapters.keyword_terms import cluster_name, core_words
+from chalicelib.adapters.keyword_terms import core_words
 from chalicelib.adapters.offline_embedder import MiniLMEmbedder, TfidfEmbedder, offline_embedder
 from chalicelib.ai.clustering import group
 from chalicelib.core.errors import UpstreamRejected
@@ -142,27 +142,3 @@ def test_importing_loads_no_numpy_and_no_onnxruntime() -> None:
 )
 def test_the_subject_of_a_keyword(keyword: str, words: list[str]) -> None:
     assert core_words(keyword) == words
-
-
-@pytest.mark.parametrize(
-    ("keywords", "name"),
-    [
-        (["cold brew ratio", "how long does cold brew last", "nitro cold brew", "overnight coffee"], "Cold Brew"),
-        (["best pet insurance", "pet insurance cost", "puppy insurance uk"], "Pet Insurance"),
-        (["how to set up dkim"], "Set Up Dkim"),
-        (["softshell vs hardshell", "lifestraw review"], "Softshell vs Hardshell"),
-        (["コーヒー"], "コーヒー"),
-    ],
-)
-def test_a_cluster_is_named_by_what_its_keywords_share(keywords: list[str], name: str) -> None:
-    assert cluster_name(keywords) == name
-
-
-def test_names_avoid_what_other_clusters_share_and_what_is_taken() -> None:
-    keywords = ["dog food brands", "dog food for puppies", "dog kibble", "kibble for puppies"]
-    others = ["dog lead", "dog bed", "dog crate", "dog food bowl", "dog food storage"] * 3
-    assert cluster_name(keywords, others) == "Kibble"
-    assert cluster_name(keywords, others, taken=["KIBBLE"]) != "Kibble"
-    assert cluster_name(["tea"], taken=["Tea", "tea 2"]) == "Tea 3"
-    with pytest.raises(ValueError, match="without keywords"):
-        cluster_name([])

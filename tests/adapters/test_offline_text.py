@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from chalicelib.adapters.offline_text import OfflineTextModel
 from chalicelib.adapters.offline_writer.grammar import read, title_case
 from chalicelib.adapters.offline_writer.phrases import INNERMOST, SLOT, banks
-from chalicelib.ai.answers import ArticleDraft, ClusterNames, Ideas, ImagePrompts, problems
+from chalicelib.ai.answers import ClusterNames, Ideas, ImagePrompts, problems
+from chalicelib.ai.article_answers import ArticleDraft
 from chalicelib.ai.prose import visible_text, word_count
 from chalicelib.core.errors import UpstreamRejected
 from chalicelib.ports import TextModel, TextRequest

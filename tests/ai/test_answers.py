@@ -6,7 +6,9 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from chalicelib.ai import prose
-from chalicelib.ai.answers import ArticleDraft, ClusterNames, Ideas, ImagePrompts, as_given, problems
+from chalicelib.ai.answer_fields import as_given
+from chalicelib.ai.answers import ClusterNames, Ideas, ImagePrompts, problems
+from chalicelib.ai.article_answers import ArticleDraft
 from chalicelib.ai.prompts import rendered
 
 BODY = (

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from chalicelib.adapters.offline_text import OfflineTextModel
 from chalicelib.ai import article_parts, prose, registry
-from chalicelib.ai.answers import ArticleDraft, problems
-from chalicelib.ai.article_answers import INTRODUCTION, ArticleOutline, ArticleRest, ArticleSection, FaqSection
+from chalicelib.ai.answers import problems
+from chalicelib.ai.article_answers import INTRODUCTION, ArticleDraft, ArticleOutline, ArticleRest, ArticleSection, FaqSection
 from chalicelib.ai.prompts import built_in
 from chalicelib.ports import TextRequest
 

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.adapters.offline_embedder import TfidfEmbedder
 from chalicelib.adapters.offline_text import OfflineTextModel
 from chalicelib.ai.engine import Done
-from chalicelib.ai.operations import ledger_of
+from chalicelib.billing.credits import ledger_of
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.table import Table, Write
 from chalicelib.planner.clusters import CLUSTER

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.ai.answers import ClusterNames
 from chalicelib.ai.engine import Done, run
-from chalicelib.ai.function import AIFunction, Loaded, Outcome, Part, Provenance, Skip
+from chalicelib.ai.function import AIFunction, Loaded, Outcome, Part, Skip
 from chalicelib.ai.operations import holds, present, release
 from chalicelib.billing.audit import audit_account
 from chalicelib.billing.credits import Ledger
@@ -17,6 +17,7 @@ from chalicelib.billing.prices import price_of
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import InvalidAnswer, OutOfCredits, Stale, UpstreamRejected, UpstreamUnavailable
 from chalicelib.core.table import Write, put, put_new
+from chalicelib.system.origin import Origin
 from tests.conftest import ContextFactory
 from tests.fakes import ScriptedText
 
@@ -34,7 +35,7 @@ class Toy:
     part_stops: list[Callable[[], Exception]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     loads: int = 0
-    provenance: list[Provenance] = field(default_factory=list)
+    provenance: list[Origin] = field(default_factory=list)
 
     def function(self) -> AIFunction:
         return AIFunction("auto_cluster", "idea", "sector", ClusterNames, self.load, self.apply)  # an idea costs 2
@@ -46,7 +47,7 @@ class Toy:
         clusters = [{"key": key, "keywords": []} for key in self.keys]
         return Loaded({"clusters": clusters, "taken_names": [], "language": "en"}, {"load": self.loads}, self.units, "site01", ask=self.ask)
 
-    def apply(self, ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
+    def apply(self, ctx: Context, loaded: Loaded, answer: Any, provenance: Origin) -> Outcome:
         self.provenance.append(provenance)
         if self.stops:
             raise self.stops.pop(0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chalicelib.adapters.offline_embedder import MiniLMEmbedder, TfidfEmbedder
-from chalicelib.ai.operations import ledger_of
+from chalicelib.billing.credits import ledger_of
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import UpstreamRejected, UpstreamUnavailable
 from chalicelib.core.table import Query, Write

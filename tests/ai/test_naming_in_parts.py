@@ -13,8 +13,8 @@ import pytest
 from chalicelib.ai import registry
 from chalicelib.ai.engine import Done, run
 from chalicelib.ai.functions.auto_cluster import NAMED_AT_ONCE
-from chalicelib.ai.operations import ledger_of
 from chalicelib.billing.audit import audit_account
+from chalicelib.billing.credits import ledger_of
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import UpstreamUnavailable
 from chalicelib.core.table import Table, Write

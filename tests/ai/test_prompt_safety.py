@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from chalicelib.adapters.openai_text import OpenAITextModel
 from chalicelib.adapters.safe_http import SafeHttp
 from chalicelib.ai import prompts, registry
-from chalicelib.ai.answers import ClusterNames, folded
+from chalicelib.ai.answer_fields import folded
+from chalicelib.ai.answers import ClusterNames
 from chalicelib.ai.engine import run
 from chalicelib.ai.plain_text import CUT, plain, unplain
 from chalicelib.ai.prompts import FACT_MAX, SYSTEM, TEXT_LIMITS, TEXT_MAX, built_in, filled, prompt_for, rendered, variables

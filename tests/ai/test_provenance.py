@@ -11,13 +11,13 @@ from chalicelib.adapters.offline_image import OfflineImageModel
 from chalicelib.ai import archive, registry
 from chalicelib.ai.conversation import Conversation, Question, Reply
 from chalicelib.ai.engine import run
-from chalicelib.ai.function import Options, Provenance
-from chalicelib.ai.operations import ledger_of
+from chalicelib.ai.function import Options
 from chalicelib.ai.routes import ROUTERS
 from chalicelib.ai.spending import log_failure, usage_of
 from chalicelib.auth.accounts import ACCOUNT
 from chalicelib.auth.routes import router as auth_router
 from chalicelib.billing.audit import audit_account
+from chalicelib.billing.credits import ledger_of
 from chalicelib.billing.usage import USAGE, CreditUsage
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import InvalidAnswer, NotFound, UpstreamUnavailable
@@ -26,6 +26,7 @@ from chalicelib.core.repository import ListRequest
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.ideas import IDEA
 from chalicelib.ports import ImageRequest, TextAnswer, TextRequest
+from chalicelib.system.origin import Origin
 from chalicelib.writer.content import CONTENT, revisions
 from chalicelib.writer.image_editing import ImageEditor
 from chalicelib.writer.images import images_of
@@ -236,7 +237,7 @@ def test_an_answer_of_an_earlier_try_is_paid_for_once(owner: Context) -> None:
     ledger, kept, fresh = ledger_of(owner), Reply("openai", "m", "{}", cost_usd=0.5), Reply("openai", "m", "{}", cost_usd=0.25)
     questions = [Question("", "", "", kept=True, replies=[kept]), Question("", "", "", replies=[fresh])]
     talk = Conversation("generate_content", "item", "op", questions=questions)
-    made = Provenance("generate_content", "openai", "m", **talk.took())
+    made = Origin(function="generate_content", provider="openai", model="m", **talk.took())
     first = ledger.reserve("op", 1, details={"operation_type": "content"})
     assert usage_of(ledger, first, talk, made, own_key=False)["cost_usd"] == 0.75, "the process of that try died: nobody wrote its row"
     log_failure(ledger, ledger.void("op", "429"), replace_questions(talk, kept), "429", own_key=False)

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib import deps as wiring
 from chalicelib.ai.engine import run
-from chalicelib.ai.function import AIFunction, Loaded, Outcome, Provenance
+from chalicelib.ai.function import AIFunction, Loaded, Outcome
 from chalicelib.billing.audit import audit_account
 from chalicelib.billing.credits import Ledger
 from chalicelib.core.config import Config
@@ -18,6 +18,7 @@ from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import UpstreamUnavailable
 from chalicelib.core.table import Item, Key, Table
 from chalicelib.ports import ImageRequest
+from chalicelib.system.origin import Origin
 from tests.adapters.scripted_server import Asked, LoopbackServer, Reply, api_error, json_reply
 from tests.conftest import ContextFactory, make_site
 
@@ -32,7 +33,7 @@ class Drawing:
     """A function that draws one picture; what it stores is its provenance."""
 
     site_id: str
-    stored: list[Provenance] = field(default_factory=list)
+    stored: list[Origin] = field(default_factory=list)
 
     def function(self) -> AIFunction:
         return AIFunction("generate_images", "image", "image", None, self.load, self.apply)
@@ -40,7 +41,7 @@ class Drawing:
     def load(self, ctx: Context, item: str, options: Any, embed: Any) -> Loaded:
         return Loaded({}, None, 1, self.site_id, ImageRequest("A bike", 1024, 1024, timeout_seconds=20))
 
-    def apply(self, ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
+    def apply(self, ctx: Context, loaded: Loaded, answer: Any, provenance: Origin) -> Outcome:
         self.stored.append(provenance)
         return Outcome([], 1, {"mime": answer.mime})
 

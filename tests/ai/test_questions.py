@@ -10,7 +10,7 @@ from chalicelib.adapters.offline_embedder import TfidfEmbedder
 from chalicelib.ai import registry
 from chalicelib.ai.answers import ClusterName, ClusterNames
 from chalicelib.ai.engine import Done, run
-from chalicelib.ai.function import AIFunction, Loaded, Options, Outcome, Provenance
+from chalicelib.ai.function import AIFunction, Loaded, Options, Outcome
 from chalicelib.ai.functions.auto_cluster import NAMED_AT_ONCE, question
 from chalicelib.auth.sites import SITE
 from chalicelib.automation.config import Configs
@@ -23,6 +23,7 @@ from chalicelib.planner.keyword_identity import keyword_id
 from chalicelib.planner.keywords import KEYWORD
 from chalicelib.ports import TextAnswer, TextRequest
 from chalicelib.system.authors import AUTHOR
+from chalicelib.system.origin import Origin
 from chalicelib.writer.tasks import queue_idea
 from tests.automation.pipeline import new_account
 from tests.conftest import Place, make_site
@@ -72,7 +73,7 @@ class Sector:
 
     clusters: int
     answer: Any = None
-    provenance: Provenance | None = None
+    provenance: Origin | None = None
 
     def function(self) -> AIFunction:
         return replace(registry.get("auto_cluster"), load=self.load, apply=self.apply)
@@ -83,7 +84,7 @@ class Sector:
         facts = {"language": "en", "market": "us", "clusters": clusters, "taken_names": ["Old Name"]}
         return Loaded(facts, None, 5, item[:6], ask=bool(clusters))
 
-    def apply(self, ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
+    def apply(self, ctx: Context, loaded: Loaded, answer: Any, provenance: Origin) -> Outcome:
         self.answer, self.provenance = answer, provenance
         return Outcome([], 0, {})
 

@@ -14,7 +14,7 @@ from chalicelib.core.ids import random_id
 from chalicelib.core.routing import Route
 from chalicelib.system.progress import open_task
 from tests.auth.conftest import PASSWORD, Tenant, World
-from tests.auth.routes import ID_FIELDS, ROUTES, Slot
+from tests.auth.routes import ID_FIELDS, LISTED, ROUTES, Slot
 
 Ids = dict[str, str]  # kind -> id of the tenant's object of that kind
 GLOBAL_FIELDS = {"industry": "coffee", "industry_sector": "coffee.espresso-machines", "plan": "system"}
@@ -54,7 +54,7 @@ def _object(name: str, ids: Ids) -> Any:
     kind = ID_FIELDS.get(name) or name.removesuffix("s").removesuffix("_id")
     if kind not in ids or not (name in ID_FIELDS or name.endswith(("_id", "_ids"))):
         return None
-    return [ids[kind]] if name.endswith("ids") else ids[kind]
+    return [ids[kind]] if name.endswith("_ids") or name in LISTED else ids[kind]
 
 
 def _value(annotation: Any, text: str) -> Any:
@@ -80,11 +80,14 @@ def creates() -> list[Route]:
     return [r for r in ROUTES if r.method == "POST" and r.path in lists and r.role not in (None, "developer")]
 
 
-def populate(world: World, tenant: Tenant, secret: str) -> Ids:
-    """An object of every kind, named by the secret word. Raises: AssertionError when a create route takes no body of ours."""
+def populate(world: World, tenant: Tenant, secret: str, known: Ids | None = None) -> Ids:
+    """An object of every kind, named by the secret word. known: objects that are there already, by kind; only the other kinds are made.
+
+    Raises: AssertionError when a create route takes no body of ours."""
     api = world.api(tenant)
     ids: Ids = {"site": tenant.site_id, "sector": tenant.sector_id, "user": tenant.users["viewer"][0]}
-    waiting, refused = creates(), {}
+    ids |= known or {}
+    waiting, refused = [r for r in creates() if known is None or _kind(r) not in ids], {}
     for _ in range(4):  # some need what others make
         still = []
         for route in waiting:
@@ -105,6 +108,8 @@ def populate(world: World, tenant: Tenant, secret: str) -> Ids:
     for entity in sorted(entities(), key=lambda e: e.name == "image"):
         if entity.name not in ids:
             ids[entity.name] = _stored(world, tenant, entity, ids, secret)
+    if known is not None:
+        return ids
     ledger = Ledger(world.deps.table, tenant.id, world.deps.clock)
     for n in range(3):
         ledger.grant(f"{secret}-{n}", 5, kind="purchase")

@@ -1,6 +1,7 @@
 """Sessions over HTTP: register, sign in, refresh, sign out, and new passwords; each end is at once."""
 
 import re
+import zlib
 from typing import Any
 
 import pytest
@@ -63,6 +64,15 @@ class TestRegister:
         assert (weak.status, list(weak.body["error"]["fields"])) == (400, ["password"])
         register(public, "weak@customer.test")
 
+    @pytest.mark.parametrize(
+        "email", ["a@b\r\nBcc: c@d", "a@b\x00", "<script>@b.test", "a b@c.test", "a@b@c.test", "a,b@c.test", '"a"@b.test']
+    )
+    def test_what_is_no_address_is_refused(self, public: Api, email: str) -> None:
+        assert public.post("auth/register", {"email": email, "password": PASSWORD}).status == 400
+
+    def test_addresses_of_every_language_are_taken(self, public: Api) -> None:
+        register(public, "jürgen+neu.o'hara@müller.test")
+
     def test_unknown_fields_are_refused(self, public: Api) -> None:
         assert public.post("auth/register", {"email": "x@y.test", "password": PASSWORD, "role": "developer"}).status == 400
 
@@ -122,6 +132,15 @@ class TestPasswords:
         reply = bearer(world, session).post("auth/password/change", {"current_password": "Wrong-pass-1", "new_password": "Other-pass-2"})
         assert reply.status == 400 and "current_password" in reply.body["error"]["fields"]
         assert bearer(world, session).get("auth/me").status == 200
+
+    def test_the_new_tokens_are_kept_nowhere(self, world: World, public: Api) -> None:
+        """What an Idempotency-Key keeps lies in a table for a day."""
+        first = register(public, "kept@customer.test")
+        body = {"current_password": PASSWORD, "new_password": "Other-pass-2"}
+        changed = bearer(world, first).post("auth/password/change", body, Idempotency_Key="one")
+        assert changed.status == 200
+        kept = [zlib.decompress(i["body"]).decode() for i in world.deps.ops.scan_all() if "body" in i and "#IDEMPOTENCY#" in i["pk"]]
+        assert not [text for text in kept if changed.data["access"] in text or changed.data["refresh"] in text]
 
     def test_a_mailed_code_sets_a_new_password_once(self, world: World, public: Api) -> None:
         email = "forgot@customer.test"

@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -13,7 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from moto.cognitoidp.models import cognitoidp_backends
 
+from chalicelib.auth.identity import verify
 from chalicelib.auth.users import USER, username
+from chalicelib.core.errors import NotAuthenticated
 from tests.auth.conftest import PASSWORD, REGION, Api, World
 
 Claims = dict[str, Any]
@@ -118,3 +121,23 @@ def test_tokens_up_to_the_moment_all_sessions_ended_are_refused(world: World, cl
         assert status(world, signed({**claims, "iat": claims["iat"] + 1})) == 200
     finally:
         users.patch(owner, {"tokens_after": 0})
+
+
+def test_made_up_key_ids_ask_the_pool_for_its_keys_once(world: World, claims: Claims) -> None:
+    """Each question is a request to Cognito, and anybody can send a token."""
+
+    class Pool:
+        issuer, client_id, asked = "https://pool.test", "client", 0
+
+        def keys(self) -> dict[str, Any]:
+            self.asked += 1
+            return world.deps.user_pool.keys()
+
+    pool = Pool()
+    deps = replace(world.deps, user_pool=pool)
+    for n in range(20):
+        with pytest.raises(NotAuthenticated):
+            verify(deps, signed({**claims, "iss": pool.issuer}, STRANGER, kid=f"made-up-{n}"))
+    assert pool.asked == 1
+    mine = {**claims, "iss": pool.issuer, "client_id": pool.client_id}
+    assert verify(deps, signed(mine))["username"] == claims["username"], "known keys go on working"

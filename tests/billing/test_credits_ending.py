@@ -29,7 +29,7 @@ class TestParts:
     def test_are_saved_one_by_one_and_charged_at_the_end(self, ledger: Ledger) -> None:
         ledger.reserve("op", 5, details=IDEA, price=WORDS)
         assert [self.save(ledger, "p1", 95), self.save(ledger, "p2", 95)] == [95, 190]
-        assert ledger.units_done("op") == 190
+        assert ledger.get("op").units == 190
         have(ledger, 95, reserved=5)
         ledger.commit("op", result={}, usage={}, units=20)
         have(ledger, 97)
@@ -45,7 +45,7 @@ class TestParts:
         ledger.reserve("op", 5, details=IDEA, price=WORDS)
         with pytest.raises(Stale):
             self.save(ledger, "p1", 95)
-        assert ledger.units_done("op") == 0
+        assert ledger.get("op").units == 0
 
     def test_not_more_than_was_reserved(self, ledger: Ledger) -> None:
         ledger.reserve("op", 1, details=IDEA, price=WORDS)

@@ -26,7 +26,7 @@ from chalicelib.billing.plans import (
     use,
     used_now,
 )
-from chalicelib.billing.prices import price
+from chalicelib.billing.prices import price_of
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import PlanLimit, ValidationFailed
 from chalicelib.core.scope import Scope
@@ -165,8 +165,8 @@ class TestPlans:
 
     def test_prices_are_the_plans(self, account: MakeAccount) -> None:
         ctx = account(price_overrides={"idea": 3, "own_key_percent": 50})
-        assert price("idea", 2, plan_prices(ctx)) == 6
-        assert price("idea", 1, plan_prices(ctx), own_key=True) == 2
+        assert price_of("idea", plan_prices(ctx)).charge(2) == 6
+        assert price_of("idea", plan_prices(ctx), own_key=True).charge(1) == 2
         assert plan_prices(account()) == {}
 
     @pytest.mark.parametrize(

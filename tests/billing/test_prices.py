@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.billing.prices import PRICES, Price, price, price_of, price_rows, price_table, total
+from chalicelib.billing.prices import PRICES, Price, price_of, price_rows, price_table
 from chalicelib.core.errors import ValidationFailed
 
 
@@ -28,28 +28,25 @@ from chalicelib.core.errors import ValidationFailed
     ],
 )
 def test_prices(operation: str, units: int, credits: int) -> None:
-    assert price(operation, units) == credits
+    assert price_of(operation).charge(units) == credits
 
 
 def test_a_premium_image_model_costs_more_and_nothing_else_does() -> None:
-    assert price("image", 2, premium=True) == 20
-    assert price("idea", 2, premium=True) == 4
-
-
-def test_several_contents_are_priced_one_by_one() -> None:
-    assert total("content", [100, 100, 1500]) == 5 + 5 + 15
+    assert price_of("image", premium=True).charge(2) == 20
+    assert price_of("idea", premium=True).charge(2) == 4
 
 
 def test_plans_change_prices() -> None:
     overrides = {"idea": 1, "content": {"credits": 2, "minimum": 0}, "clustering": {"per": 50}}
-    assert [price("idea", 3, overrides), price("content", 250, overrides), price("clustering", 51, overrides)] == [3, 6, 10]
-    assert price("image", 1, overrides) == 4
+    charged = [price_of(operation, overrides).charge(units) for operation, units in (("idea", 3), ("content", 250), ("clustering", 51))]
+    assert charged == [3, 6, 10]
+    assert price_of("image", overrides).charge(1) == 4
 
 
 def test_the_own_key_is_free_unless_the_plan_says_otherwise() -> None:
-    assert price("content", 1500, own_key=True) == 0
-    assert price("content", 1500, {"own_key_percent": 30}, own_key=True) == 5  # 4.5, rounded up
-    assert price("content", 1500, {"own_key_percent": 30}) == 15
+    assert price_of("content", own_key=True).charge(1500) == 0
+    assert price_of("content", {"own_key_percent": 30}, own_key=True).charge(1500) == 5  # 4.5, rounded up
+    assert price_of("content", {"own_key_percent": 30}).charge(1500) == 15
 
 
 @pytest.mark.parametrize(
@@ -78,7 +75,7 @@ def test_an_unknown_operation_is_a_mistake_of_ours() -> None:
 
 def test_units_below_zero_are_refused() -> None:
     with pytest.raises(ValueError, match="from 0"):
-        price("idea", -1)
+        price_of("idea").charge(-1)
 
 
 def test_rows_show_every_operation() -> None:

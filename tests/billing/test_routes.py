@@ -15,8 +15,6 @@ from chalicelib.billing.plans import PLAN
 from chalicelib.billing.prices import PRICES
 from tests.auth.conftest import Api, Tenant, World, in_account, pool, world  # noqa: F401 - fixtures
 
-Amounts = dict[str, int]
-
 
 @pytest.fixture
 def tenant(world: World, request: pytest.FixtureRequest) -> Iterator[Tenant]:

@@ -9,6 +9,7 @@ from chalicelib.core.errors import Conflict, NotFound, OutOfCredits, UpstreamUna
 from chalicelib.core.ids import random_id
 from chalicelib.core.routing import Call, Router
 from chalicelib.core.scope import Scope
+from chalicelib.core.throttle import caller
 from tests.core.api_calls import Client, application
 
 OURS = "https://app.test"
@@ -88,3 +89,34 @@ def test_head_is_get_without_the_body(ask: Client) -> None:
     assert (reply.status, reply.body, reply.headers) == (200, "", got.headers)
     assert ask("HEAD", "/api/v1/toy/fails/conflict").status == 409
     assert "HEAD" in ask.app.routes["/api/v1/toy/things"], "API Gateway must let it through"
+
+
+@pytest.mark.parametrize(
+    ("path", "token"), [("things", "e"), ("things", "wrong"), ("nowhere", "e"), ("fails/crash", "e"), ("things?x=1", "e")]
+)
+def test_no_answer_is_taken_for_a_page_framed_or_kept(ask: Client, path: str, token: str) -> None:
+    headers = Client(ask.app, token)("GET", f"/api/v1/toy/{path}").headers
+    assert (headers["x-content-type-options"], headers["x-frame-options"], headers["cache-control"]) == ("nosniff", "DENY", "no-store")
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["referrer-policy"] == "no-referrer" and headers["strict-transport-security"].startswith("max-age=")
+
+
+def test_a_crash_tells_nothing_of_itself(ask: Client) -> None:
+    reply = ask("GET", "/api/v1/toy/fails/crash")
+    assert (reply.status, reply.json["error"]) == (500, {"code": "internal_error", "message": "Something went wrong."})
+
+
+def test_a_forwarded_address_does_not_change_who_is_throttled(ask: Client) -> None:
+    """The gateway says who called; what a caller writes into a header is nobody's address."""
+    seen: list[str] = []
+
+    def note(call: Call, route: Any, act: Any) -> Any:
+        seen.append(caller(call))
+        return act()
+
+    router = Router("open", tag="Open", throttle="auth")
+    router.post("login", role=None, summary="Open")(lambda call: {})
+    client = Client(application(router.routes, ask.app._deps(), {}, around=(note,)))
+    for address in ("198.51.100.1", "198.51.100.2"):
+        client("POST", "/api/v1/open/login", {}, X_Forwarded_For=address, Forwarded=f"for={address}")
+    assert len(set(seen)) == 1

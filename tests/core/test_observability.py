@@ -106,3 +106,21 @@ def test_a_process_that_ends_at_once_loses_no_metric() -> None:
     environment = {k: v for k, v in os.environ.items() if k != "POWERTOOLS_METRICS_DISABLED"}
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert json.loads(ended.stdout)["RunsFailed"] == 1
+
+
+@pytest.mark.parametrize("unit", ["-eyJaaaaaaaa", "eyJ", "bearer ", "://a:", "abcd ", "sk-", "a1B2 "])
+def test_masking_takes_time_in_proportion_to_the_text(unit: str) -> None:
+    """With its square, a megabyte would take minutes."""
+    text = unit * (1_000_000 // len(unit))
+    assert len(masked(text)) <= len(text) + 100 * len(HIDDEN)
+
+
+def test_what_others_send_begins_no_line_of_its_own() -> None:
+    out = io.StringIO()
+    log = logging.getLogger("lines")
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(_Masked(use_rfc3339=True))
+    log.addHandler(handler)
+    log.warning("failed", extra={"detail": 'x\n{"level":"INFO","message":"account crossing"}\r\u2028y'})
+    lines = out.getvalue().rstrip("\n").split("\n")  # as CloudWatch does
+    assert len(lines) == 1 and "\r" not in lines[0] and json.loads(lines[0])["message"] == "failed"

@@ -1,6 +1,5 @@
 """Which real ids and values each operation takes: the documented example, with the world's objects in it."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -246,7 +245,3 @@ class Targets:
         self.world.ask("POST", "auth/password/reset/", {"email": email})
         code = outbox[-1].get_content().strip().rpartition(" ")[2]
         return {"email": email, "code": code, "new_password": "Another-pass-2!"}
-
-
-def encoded(request: Request) -> bytes:
-    return request.body if isinstance(request.body, bytes) else b"" if request.body is None else json.dumps(request.body).encode()

@@ -11,7 +11,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from infra.deploy import DeployError, Deployment, parameters, smoke_test, with_code_at
+from infra.changes import Change
+from infra.deploy import CLOSED, DeployError, Deployment, asking, parameters, smoke_test, with_code_at
 
 FAST = {"Delay": 0, "MaxAttempts": 5}
 
@@ -68,6 +69,148 @@ def test_an_unknown_parameter_stops_before_anything_is_made(session: Any, tmp_pa
     with pytest.raises(DeployError, match="no such parameter: Nmae"):
         deployment.apply(deployment.upload(package(tmp_path)), {"Nmae": "x"})
     assert session.client("cloudformation").list_stacks()["StackSummaries"] == []
+
+
+class TestTheBucketOfArtifacts:
+    def test_one_that_is_named_must_exist(self, session: Any, tmp_path: Path) -> None:
+        with pytest.raises(DeployError, match="bucket mistyped cannot be used"):
+            Deployment(session, "dev", "mistyped", wait=FAST).upload(package(tmp_path))
+        assert session.client("s3").list_buckets()["Buckets"] == []
+
+    @pytest.mark.parametrize("closed", [{}, {"BlockPublicAcls": True}])
+    def test_one_that_may_be_public_is_not_used(self, session: Any, tmp_path: Path, closed: dict[str, bool]) -> None:
+        s3 = session.client("s3")
+        s3.create_bucket(Bucket="mine", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        if closed:
+            s3.put_public_access_block(Bucket="mine", PublicAccessBlockConfiguration={**dict.fromkeys(CLOSED, False), **closed})
+        with pytest.raises(DeployError, match="mine may be open to the public"):
+            Deployment(session, "dev", "mine", wait=FAST).upload(package(tmp_path))
+        assert "Contents" not in s3.list_objects_v2(Bucket="mine")
+
+    def test_all_that_is_asked_of_it_names_its_owner(self, session: Any, tmp_path: Path) -> None:
+        """The default name can be guessed; a bucket of that name that is somebody else's must not get our code."""
+        deployment, asked = Deployment(session, "dev", wait=FAST), []
+        for operation in ("HeadBucket", "PutObject"):
+            deployment._s3.meta.events.register(f"provide-client-params.s3.{operation}", lambda params, **_: asked.append(params))
+        deployment.upload(package(tmp_path))
+        assert {p.get("ExpectedBucketOwner") for p in asked} == {deployment.account} and len(asked) == 3
+
+    def test_the_same_package_has_the_same_place(self, session: Any, tmp_path: Path) -> None:
+        deployment = Deployment(session, "dev", wait=FAST)
+        url = deployment.upload(package(tmp_path))
+        assert deployment.upload(package(tmp_path)) == url
+        assert deployment.upload(package(tmp_path, topic="other")) != url
+        assert session.client("s3").list_objects_v2(Bucket=deployment.bucket)["KeyCount"] == 3  # one zip, two templates
+
+
+def test_a_package_of_another_stage_is_refused(session: Any, tmp_path: Path) -> None:
+    made = package(tmp_path)
+    template = json.loads((made / "sam.json").read_text())
+    function = {"CodeUri": "./deployment.zip", "Environment": {"Variables": {"STAGE": "dev"}}}
+    template["Resources"]["F"] = {"Type": "AWS::Serverless::Function", "Properties": function}
+    (made / "sam.json").write_text(json.dumps(template))
+    with pytest.raises(DeployError, match="was packaged for stage dev, not prod"):
+        Deployment(session, "prod", wait=FAST).upload(made)
+    assert session.client("s3").list_buckets()["Buckets"] == []
+
+
+class TestWhatWouldChange:
+    def test_it_is_shown_before_it_happens(self, session: Any, tmp_path: Path) -> None:
+        shown: list[Change] = []
+        deployment = Deployment(session, "dev", wait=FAST)
+        deployment.apply(deployment.upload(package(tmp_path)), {}, shown.extend)
+        assert [str(change) for change in shown] == ["+ Topic (AWS::SNS::Topic)"]
+
+    def test_what_is_refused_is_not_made(self, session: Any, tmp_path: Path) -> None:
+        def refuse(found: list[Change]) -> None:
+            raise DeployError("no")
+
+        deployment = Deployment(session, "dev", wait=FAST)
+        url = deployment.upload(package(tmp_path))
+        deployment.apply(url, {"Name": "first"})
+        with pytest.raises(DeployError, match="no"):
+            deployment.apply(url, {"Name": "second"}, refuse)
+        assert topics(session) == ["first"]
+        left = session.client("cloudformation").list_change_sets(StackName="igny8-dev")["Summaries"]
+        assert [change["ExecutionStatus"] for change in left] == ["EXECUTE_COMPLETE"]  # the first; the refused one is gone
+
+    @pytest.mark.parametrize(
+        ("change", "endangers"),
+        [
+            (Change("Remove", "AppTable", "AWS::DynamoDB::Table"), True),
+            (Change("Modify", "AppTable", "AWS::DynamoDB::Table", "True"), True),
+            (Change("Modify", "UserPool", "AWS::Cognito::UserPool", "Conditional"), True),
+            (Change("Modify", "AppTable", "AWS::DynamoDB::Table", "False"), False),
+            (Change("Add", "AppTable", "AWS::DynamoDB::Table"), False),
+            (Change("Remove", "AlarmTopic", "AWS::SNS::Topic"), False),
+            (Change("Modify", "Stage1", "AWS::Lambda::Function", "True"), False),
+        ],
+        ids=str,
+    )
+    def test_what_holds_data_is_not_lost_by_a_yes(self, monkeypatch: pytest.MonkeyPatch, change: Change, endangers: bool) -> None:
+        assert change.endangers is endangers
+        monkeypatch.setenv("YES", "1")
+        if endangers:
+            with pytest.raises(DeployError, match=f"{change.name} would be left behind"):
+                asking([change])
+        monkeypatch.setenv("YES", "replace")
+        asking([change])
+
+    def test_they_are_counted_and_named(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("YES", "1")
+        asking([Change("Add", "A", "T"), Change("Modify", "B", "T", "True"), Change("Remove", "C", "T")])
+        assert capsys.readouterr().out.splitlines() == [
+            "1 to add, 1 to change, 1 to remove; 1 of them replaced",
+            "  + A (T)",
+            "  ~ B (T)  REPLACED",
+            "  - C (T)",
+        ]
+
+
+class TestWhatFails:
+    def test_the_causes_come_first_and_only_those_of_this_time(self, session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        deployment = Deployment(session, "dev", wait=FAST)
+        pages = [[event("Late", "CREATE_FAILED", "cancelled"), event("Queue", "CREATE_FAILED", "limit exceeded")]]
+        pages += [
+            [event("igny8-dev", "UPDATE_IN_PROGRESS"), event("Old", "CREATE_FAILED", "last year"), event("igny8-dev", "CREATE_IN_PROGRESS")]
+        ]
+        deployment._cloudformation = Events(pages)
+        assert deployment._reasons() == ["Queue (T): limit exceeded", "Late (T): cancelled"]
+
+    @pytest.mark.parametrize(
+        ("status", "said"),
+        [
+            ("UPDATE_IN_PROGRESS", "another deployment is going on"),
+            ("ROLLBACK_COMPLETE", "delete the stack"),
+            ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
+        ],
+    )
+    def test_a_stack_that_cannot_be_updated_says_what_it_needs(self, session: Any, status: str, said: str) -> None:
+        deployment = Deployment(session, "dev", wait=FAST)
+        deployment._cloudformation = Events([], status)
+        with pytest.raises(DeployError, match=said):
+            deployment.apply("https://x/t.json", {})
+
+
+def event(name: str, status: str, reason: str = "") -> dict[str, str]:
+    return {"LogicalResourceId": name, "ResourceStatus": status, "ResourceType": "T", "ResourceStatusReason": reason}
+
+
+class Events:
+    """CloudFormation with these pages of events, the newest first; all it is asked for."""
+
+    def __init__(self, pages: list[list[dict[str, str]]], status: str = "") -> None:
+        self._pages, self._status = pages, status
+
+    def get_paginator(self, operation: str) -> "Events":
+        assert operation == "describe_stack_events"
+        return self
+
+    def paginate(self, **_: str) -> Iterator[dict[str, Any]]:
+        yield from ({"StackEvents": page} for page in self._pages)
+
+    def describe_stacks(self, **_: str) -> dict[str, Any]:
+        return {"Stacks": [{"StackStatus": self._status}]}
 
 
 def test_every_function_takes_its_code_from_the_upload() -> None:

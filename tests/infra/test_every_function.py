@@ -237,6 +237,12 @@ def test_the_api_tries_providers_and_draws(whose: str, request: pytest.FixtureRe
     assert requests.get(drawn["url"], timeout=10).headers["content-type"] == drawn["mime"]
 
 
+@pytest.mark.parametrize("whose", ["platforms", "own"])
+def test_the_api_tries_where_it_publishes(whose: str, request: pytest.FixtureRequest) -> None:
+    account: Account = request.getfixturevalue(whose)
+    assert account.api("POST", f"integration/connections/{account.connection.id}/test_connection/")["ok"] is True
+
+
 def test_a_month_goes_by(scene: Scene, platforms: Account) -> None:
     """The schedules: a due automation, a run whose execution died, a dead worker's reservation, the month's credits, the audit."""
     ctx = platforms.ctx
@@ -257,6 +263,7 @@ def test_a_month_goes_by(scene: Scene, platforms: Account) -> None:
     after = ledger.balance()
     assert after.reserved == 0 and after.available > before.available
     save_config(ctx, platforms.site, {"enabled": True, "frequency": "daily"})
+    platforms.want(*an_articles_worth())  # a run with work to do sets credits aside
     scene.pass_time(days=1)
     assert "scheduled" in {run.trigger for run in platforms.all_of(RUN, platforms.site)}
 

@@ -5,7 +5,7 @@ from collections import Counter
 from chalicelib.ai import prose
 from chalicelib.billing.audit import audit_account
 from chalicelib.billing.holds import from_item
-from chalicelib.billing.prices import price
+from chalicelib.billing.prices import price_of
 from chalicelib.billing.usage import PARTITION
 from chalicelib.core.entity import Entity
 from chalicelib.core.table import Query
@@ -57,10 +57,10 @@ def _credits(world: World, stored: Stored) -> list[str]:
     mapped = Counter(k.sector_id for k in stored.keywords if k.cluster)
     tasks = {t.id: t for t in stored.tasks}
     due = {
-        "clustering": sum(price("clustering", count) for count in mapped.values()),
-        "idea": sum(price("idea", 1) for _ in stored.ideas),
-        "content": sum(price("content", tasks[c.task].word_count) for c in stored.contents),
-        "image_prompts": sum(price("image_prompts", 1) for c in stored.contents if c.prompts_done),
+        "clustering": sum(price_of("clustering").charge(count) for count in mapped.values()),
+        "idea": sum(price_of("idea").charge(1) for _ in stored.ideas),
+        "content": sum(price_of("content").charge(tasks[c.task].word_count) for c in stored.contents),
+        "image_prompts": sum(price_of("image_prompts").charge(1) for c in stored.contents if c.prompts_done),
     }
     charged: Counter[str] = Counter()
     for item in world.ctx.deps.table.query_all(

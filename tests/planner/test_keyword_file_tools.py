@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from chalicelib.core.errors import UnreadableFile
-from chalicelib.planner.keyword_files import KeywordFile, KeywordRow, read_keyword_file
+from chalicelib.planner.keyword_file_rows import KeywordRow
+from chalicelib.planner.keyword_files import KeywordFile, read_keyword_file
 
 
 def read(text: str, filename: str = "file.csv", **options: Any) -> KeywordFile:

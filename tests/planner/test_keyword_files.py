@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from chalicelib.core.errors import AppError, TooLarge, UnreadableFile, ValidationFailed
-from chalicelib.planner.keyword_files import KeywordFile, KeywordRow, read_keyword_file
+from chalicelib.planner.keyword_file_rows import KeywordRow
+from chalicelib.planner.keyword_files import KeywordFile, read_keyword_file
 
 FIXTURES = Path(__file__).parents[1] / "data" / "csv_fixtures"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((FIXTURES / "expected.json").read_text(encoding="utf-8"))

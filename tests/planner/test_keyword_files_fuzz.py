@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from chalicelib.core.errors import AppError
 from chalicelib.planner.keyword_file_rows import MAX_VOLUME
-from chalicelib.planner.keyword_files import EXPORT_COLUMNS, normalise_keyword, read_keyword_file, write_keyword_csv
-from chalicelib.planner.keyword_identity import clean_text
+from chalicelib.planner.keyword_files import EXPORT_COLUMNS, read_keyword_file, write_keyword_csv
+from chalicelib.planner.keyword_identity import clean_text, normalise_keyword
 from chalicelib.planner.keyword_intents import INTENTS
 
 PIECES = st.sampled_from(

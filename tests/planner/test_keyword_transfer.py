@@ -43,6 +43,13 @@ def test_every_row_of_a_file_is_reported(api: Rest, place: Place, path: str) -> 
     assert api.get("planner/keywords", sector_id=place.sector_id).body["count"] == 2
 
 
+def test_a_country_that_nobody_knows_is_kept_as_it_is_named(api: Rest, place: Place) -> None:
+    report = send(api, place, "keyword,volume,country\nroad bikes,900,Liechtenstein\nroad bikes,10,US\n").data
+    assert [r["outcome"] for r in report["rows"]] == ["created", "created"]
+    assert {k["country"] for k in api.get("planner/keywords", sector_id=place.sector_id).results} == {"liechtenstein", "us"}
+    assert add(api, place, "city bikes", country="Liechtenstein")["country"] == "liechtenstein"
+
+
 def test_a_dry_run_stores_nothing(api: Rest, place: Place) -> None:
     assert send(api, place, CSV, dry_run="true").data["created"] == 2
     assert api.get("planner/keywords", sector_id=place.sector_id).body["count"] == 0

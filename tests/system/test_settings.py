@@ -166,3 +166,22 @@ def test_a_test_image_costs_an_image_unless_the_key_is_ones_own(api: Rest, model
     ledger.grant("spent", -ledger.balance().available, kind="adjustment")
     save(api, "image_generation", provider="")
     assert api.post(f"{INTEGRATIONS}/openai/generate_image").status == 402
+
+
+@pytest.mark.parametrize(
+    "sent", [b"<html><script>alert(1)</script>", b"<svg xmlns='http://www.w3.org/2000/svg' onload='x()'/>", b"", b"GIF89a"]
+)
+def test_what_a_provider_calls_a_picture_is_not_stored_unless_it_is_one(api: Rest, models: Models, sent: bytes) -> None:
+    """It would be shown under an address of ours, as whatever the provider says it is."""
+    before = Ledger(api.deps.table, api.ctx.tenant, api.deps.clock).balance().balance
+    models.images.answers = [sent]
+    reply = api.post(f"{INTEGRATIONS}/image_generation/generate_image")
+    assert (reply.status, api.deps.files.list(f"{api.ctx.tenant}/tests/")) == (503, [])
+    assert Ledger(api.deps.table, api.ctx.tenant, api.deps.clock).balance().balance == before
+
+
+def test_a_test_picture_is_stored_as_what_it_is(api: Rest, models: Models) -> None:
+    models.images.answers = [picture("JPEG") + b"<script>alert(1)</script>"]  # the model calls it image/png
+    reply = api.post(f"{INTEGRATIONS}/image_generation/generate_image")
+    (path,) = api.deps.files.list(f"{api.ctx.tenant}/tests/")
+    assert reply.data["mime"] == "image/jpeg" and path.endswith(".jpg") and b"script" not in api.deps.files.get(path)

@@ -77,8 +77,9 @@ def test_a_fault_causes_its_finding_and_no_other(fault: Fault, name: str) -> Non
     assert after.score < before.score and (after.score <= BLOCKED_AT_MOST) is fault.blocker
 
 
-# What changes the same field or the brief, makes a text longer that is too short, or takes away what others add, stands alone.
-_ALONE = {"empty_article", "too_short", "short", "too_long", "wall_of_text", "truncated", "missing_h2"}
+# What changes the same field or the brief, makes a text longer that is too short, takes away what others add, or is itself filled by them,
+# stands alone.
+_ALONE = {"empty_section", "empty_article", "too_short", "short", "too_long", "wall_of_text", "truncated", "missing_h2"}
 BESIDE = [fault for fault in FAULTS if fault.plant.__qualname__ != "field.<locals>.<lambda>" and fault.code not in _ALONE]
 
 

@@ -35,6 +35,13 @@ def test_a_task_of_an_idea_takes_what_is_left_out_from_it(desk: Desk) -> None:
     assert desk.api.post("writer/tasks", {"site_id": other.site_id, "sector_id": other.sector_id, "idea": idea}).status == 400
 
 
+@pytest.mark.parametrize("field", ["author_profile", "strategy", "taxonomy_term", "cluster"])
+def test_what_a_task_points_to_has_to_be_there_whatever_it_is_made_from(desk: Desk, field: str) -> None:
+    idea = desk.api.post("planner/ideas", {**desk.where, "idea_title": "How", "keyword_cluster": desk.cluster}).data["id"]
+    assert desk.api.post("writer/tasks", {**desk.where, "idea": idea, field: "nothing"}).status == 404
+    assert desk.api.patch(f"writer/tasks/{desk.task()['id']}", {field: "nothing"}).status == 404
+
+
 def test_bulk_actions_answer_task_by_task(desk: Desk) -> None:
     ids = [desk.task(f"Task {n}")["id"] for n in range(3)]
     done = desk.api.post("writer/tasks/bulk_update", {"task_ids": [*ids, "nothing"], "status": "completed"}).data

@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.ai.answers import ClusterNames
 from chalicelib.ai.clustering import group
-from chalicelib.ai.function import OUTPUT_TOKENS, AIFunction, Embed, Form, Loaded, Options, Outcome, Part, Provenance, Skip
+from chalicelib.ai.function import OUTPUT_TOKENS, AIFunction, Embed, Form, Loaded, Options, Outcome, Part, Skip
 from chalicelib.ai.voice import voice
 from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
@@ -14,6 +14,7 @@ from chalicelib.core.repository import ListRequest
 from chalicelib.core.table import Write
 from chalicelib.planner.clusters import CLUSTER, Cluster, summary
 from chalicelib.planner.keywords import KEYWORD, Keyword, Keywords
+from chalicelib.system.origin import Origin
 
 MIN_KEYWORDS = 5
 MAX_KEYWORDS = 5_000  # one call's worth; a larger sector goes by blocks of this size, joined to the clusters made before
@@ -112,7 +113,7 @@ def output_tokens(facts: dict[str, Any]) -> int:
     return max(OUTPUT_TOKENS, 500 + TOKENS_PER_CLUSTER * len(facts["clusters"]))
 
 
-def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
+def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Origin) -> Outcome:
     """One transaction a cluster: the cluster, its name's sentinel, its keywords. Keywords that meanwhile went elsewhere make it Stale."""
     names = {c.key: c for c in answer.clusters} if answer else {}
     state, sector = loaded.state, loaded.state["sector"]

@@ -5,8 +5,9 @@ from typing import Any
 from slugify import slugify
 
 from chalicelib.ai import article_parts, regeneration
-from chalicelib.ai.answers import ArticleDraft, as_given
-from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
+from chalicelib.ai.answer_fields import as_given
+from chalicelib.ai.article_answers import ArticleDraft
+from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Skip
 from chalicelib.ai.internal_links import linked, links_for
 from chalicelib.ai.voice import voice
 from chalicelib.billing.plans import use
@@ -15,10 +16,12 @@ from chalicelib.core.table import Write, update
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.ideas import IDEA
 from chalicelib.planner.keywords import Keywords
+from chalicelib.system.origin import Origin
 from chalicelib.writer.checks import check_article
 from chalicelib.writer.content import CONTENT, Content, body_write
 from chalicelib.writer.html import normalize_content, word_count
 from chalicelib.writer.likeness import sketch_write, sketches
+from chalicelib.writer.scoring import as_fields
 from chalicelib.writer.tasks import TASK
 
 
@@ -56,7 +59,7 @@ def load(ctx: Context, task_id: str, options: Options, embed: Embed) -> Loaded:
     return Loaded(facts, {"task": task, "idea": idea}, task.word_count, task.site_id)
 
 
-def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
+def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Origin) -> Outcome:
     """The article under the task's own id, so that a task cannot have two."""
     if "task" not in loaded.state:
         return regeneration.apply(ctx, loaded, answer, provenance)
@@ -97,9 +100,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
         faq=[f.model_dump() for f in answer.faq],
         author=(facts["author"] or {}).get("name", ""),
         revision=1,
-        score=check.score,
-        findings=[_finding(f) for f in check.findings],
-        blockers=len(check.blockers),
+        **as_fields(check),
         generated_by=provenance.provider,
     )
     done = tasks.changed(task, status="completed", content=content.id, generation_state="done", attempts=task.attempts + 1, last_error=None)
@@ -118,10 +119,6 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
 
 def _given(facts: dict[str, Any]) -> list[str]:
     return [facts["primary_keyword"], *facts["keywords"], *(k["keyword"] for k in facts["cluster_keywords"])]
-
-
-def _finding(finding: Any) -> dict[str, str]:
-    return {"code": finding.code, "severity": finding.severity, "message": finding.message}
 
 
 FUNCTION = AIFunction(

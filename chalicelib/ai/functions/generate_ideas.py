@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from chalicelib.ai.answer_fields import folded
 from chalicelib.ai.answers import Ideas as IdeasAnswer
-from chalicelib.ai.answers import folded
 from chalicelib.ai.cannibalisation import Planned, chosen, claimed, covered, objections, rejected
-from chalicelib.ai.function import OUTPUT_TOKENS, AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
+from chalicelib.ai.function import OUTPUT_TOKENS, AIFunction, Embed, Loaded, Options, Outcome, Skip
 from chalicelib.ai.similarity import site_subjects
 from chalicelib.ai.voice import voice
 from chalicelib.auth.sites import Site, get_site
@@ -17,6 +17,7 @@ from chalicelib.planner.cluster_figures import figure_writes, idea_deltas
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.ideas import IDEA, Idea
 from chalicelib.planner.keywords import KEYWORD, Keywords
+from chalicelib.system.origin import Origin
 
 KEYWORDS_PER_IDEA = 4
 TAKEN_TITLES = 200
@@ -68,7 +69,7 @@ def output_tokens(facts: dict[str, Any]) -> int:
     return max(OUTPUT_TOKENS, 1_000 + TOKENS_PER_IDEA * int(facts["count"]))
 
 
-def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
+def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Origin) -> Outcome:
     """The ideas that compete with nothing, and the cluster as one that has ideas (also when all it could have exist already, or it
     would wait for ever). Ideas for chosen keywords belong to the cluster that all of theirs are in. result: `ideas`, their ids;
     `rejected`: what is not planned and why (`cannibalisation.rejected`)."""
@@ -95,7 +96,7 @@ def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> 
     return Outcome(writes, len(made), {"ideas": [i.id for i in made], "rejected": refused})
 
 
-def _idea(ctx: Context, loaded: Loaded, planned: Planned, provenance: Provenance) -> Idea:
+def _idea(ctx: Context, loaded: Loaded, planned: Planned, provenance: Origin) -> Idea:
     known = {folded(k.keyword): k for k in loaded.state["keywords"]}
     one, cluster, ideas = planned.idea, loaded.state["cluster"], ctx.repository(IDEA)
     targets = list({k.id: k for k in (known[folded(text)] for text in planned.keywords)}.values())

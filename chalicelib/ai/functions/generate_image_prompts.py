@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from chalicelib.ai.answers import ImagePrompts, as_given
-from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
+from chalicelib.ai.answer_fields import as_given
+from chalicelib.ai.answers import ImagePrompts
+from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Skip
 from chalicelib.auth.sites import get_site
 from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
+from chalicelib.system.origin import Origin
 from chalicelib.writer.alternative_texts import alternative_text
 from chalicelib.writer.content import CONTENT, body_html
 from chalicelib.writer.html import outline
@@ -36,7 +38,7 @@ def load(ctx: Context, content_id: str, options: Options, embed: Embed) -> Loade
     return Loaded(facts, state, 1, content.site_id)
 
 
-def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
+def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Origin) -> Outcome:
     content, present = loaded.state["content"], loaded.state["present"]
     images, contents = ctx.repository(IMAGE), ctx.repository(CONTENT)
     wanted: list[tuple[str, int, Any, str | None]] = [("featured", 0, answer.featured, None)]

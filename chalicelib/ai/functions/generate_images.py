@@ -3,17 +3,18 @@
 from functools import partial
 from typing import Any
 
-from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Provenance, Skip
+from chalicelib.ai.function import AIFunction, Embed, Loaded, Options, Outcome, Skip
 from chalicelib.ai.prompts import prompt_for
 from chalicelib.auth.sites import get_site
 from chalicelib.billing.plans import use
 from chalicelib.core.context import Context
-from chalicelib.core.errors import InvalidAnswer, NotFound, TooLarge, UnsupportedMediaType, ValidationFailed
+from chalicelib.core.errors import NotFound
 from chalicelib.ports import ImageRequest
+from chalicelib.system.origin import Origin
 from chalicelib.writer.content import CONTENT, Content
 from chalicelib.writer.images import BOUNDS_PX, IMAGE, SIZES_PX, Image, when_drawn
 from chalicelib.writer.picture_files import remove_replaced, stored_picture
-from chalicelib.writer.pictures import DRAWN_BYTES, PictureFile, picture_file
+from chalicelib.writer.pictures import drawn_picture
 
 
 def load(ctx: Context, image: str, options: Options, embed: Embed) -> Loaded:
@@ -33,10 +34,10 @@ def load(ctx: Context, image: str, options: Options, embed: Embed) -> Loaded:
     return Loaded(facts, state, 1, record.site_id, request, prompt=(prompt[0], prompt[1]))
 
 
-def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Provenance) -> Outcome:
+def apply(ctx: Context, loaded: Loaded, answer: Any, provenance: Origin) -> Outcome:
     """The file first, then its record: a record never points to a file that is not there. The file it replaces goes last."""
     old: Image = loaded.state["image"]
-    picture = _picture(answer.data, BOUNDS_PX[old.image_type])
+    picture = drawn_picture(answer.data, BOUNDS_PX[old.image_type])
     images = ctx.repository(IMAGE)
     drawn = stored_picture(ctx, old.id, old.version, picture, by=provenance.provider)
     new = images.changed(old, **drawn, provenance=provenance.as_json(), attempts=old.attempts + 1)
@@ -51,14 +52,6 @@ def _content_writes(ctx: Context, content: Content | None, image: Image) -> list
     contents = ctx.repository(CONTENT)
     left = max(0, content.images_open - 1)
     return contents.changing(content, contents.changed(content, images_open=left, **when_drawn(content, left)))
-
-
-def _picture(data: bytes, bounds_px: tuple[int, int]) -> PictureFile:
-    """What the image model sent, whatever it says it is, as it is stored. Raises: InvalidAnswer."""
-    try:
-        return picture_file(data, bounds_px, most_bytes=DRAWN_BYTES)
-    except (TooLarge, UnsupportedMediaType, ValidationFailed) as error:
-        raise InvalidAnswer(f"What the image model sent cannot be used: {error.message}") from None
 
 
 def give_up(ctx: Context, image_id: str, reason: str) -> None:

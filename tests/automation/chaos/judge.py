@@ -43,8 +43,8 @@ class Verdict:
         return [f"{name}: {line}" for name in ("stuck", "doubled", "ledger", "state") for line in getattr(self, name)]
 
 
-def judge(account: Account, run_id: str, expected: list[str] | None = None) -> Verdict:
-    """expected: `end_state` of the undisturbed run."""
+def judge(account: Account, run_id: str, expected: list[str] | None = None, *, figures: bool = True) -> Verdict:
+    """The account after its newest run. expected: `end_state` of the undisturbed run; figures: its runs' figures included."""
     verdict = Verdict()
     run = account.shown(run_id)
     if run["status"] != "completed":
@@ -55,15 +55,20 @@ def judge(account: Account, run_id: str, expected: list[str] | None = None) -> V
         verdict.stuck.append(f"{len(active)} runs are listed as active")
     verdict.doubled += doubled(account)
     verdict.ledger += audit_account(account.ctx.deps.table, account.ctx.tenant, at_rest=True)
-    charged = sum(int(i["used"]) for i in _holds(account))
-    if charged != run["credits"]:
-        verdict.ledger.append(f"{charged} credits were charged, the run says {run['credits']}")
+    charged, says = sum(int(i["used"]) for i in _holds(account)), sum(account.shown(i)["credits"] for i in all_runs(account))
+    if charged != says:
+        verdict.ledger.append(f"{charged} credits were charged, the runs say {says}")
     if expected is not None:
-        now = Counter(end_state(account, run_id))
+        now = Counter(end_state(account, run_id, figures=figures))
         then = Counter(expected)
         verdict.state += [f"too much: {line}"[:400] for line in sorted((now - then).elements())]
         verdict.state += [f"missing: {line}"[:400] for line in sorted((then - now).elements())]
     return verdict
+
+
+def all_runs(account: Account) -> list[str]:
+    """Ids of the site's runs, the oldest first."""
+    return [r.id for r in account.runs.repository.under((f"{account.ctx.tenant}#{account.site}#R", ""))]
 
 
 def doubled(account: Account) -> list[str]:
@@ -83,8 +88,8 @@ def doubled(account: Account) -> list[str]:
     return found
 
 
-def end_state(account: Account, run_id: str) -> list[str]:
-    """One line for each thing that the account has at the end."""
+def end_state(account: Account, run_id: str, *, figures: bool = True) -> list[str]:
+    """One line for each thing that the account has at the end. figures: the run's and the operations' too, not only objects."""
     records = {kind: [entity.from_item(i) for i in account.of(kind)] for kind, entity in KINDS.items()}  # type: ignore[attr-defined]
     names = {r.id: f"<{kind} {getattr(r, NAMES[kind])}>" for kind in NAMES for r in records[kind]}
     names |= {r.id.partition("-")[2]: name for kind in NAMES for r in records[kind] if (name := names[r.id])}
@@ -109,6 +114,8 @@ def end_state(account: Account, run_id: str) -> list[str]:
     kept = [key for key in account.ctx.deps.files.list("") if _FILE.search(key)]
     lines.append(f"{len(kept)} files of pictures")
     lines += [f"post of {plain(i)}" for i in account.published()]
+    if not figures:
+        return lines
     run = account.shown(run_id)
     lines.append(f"run: {run['status']}, {run['reason']}, {run['waiting_for_review']} wait, {run['credits']} credits")
     lines += [f"stage: {json.dumps({k: v for k, v in s.items() if k != 'seconds'})}" for s in run["stages"]]
@@ -116,9 +123,9 @@ def end_state(account: Account, run_id: str) -> list[str]:
     everything = [i for i in table.scan_all() if i["pk"].startswith(account.ctx.tenant)]
     lines += [f"{n} items of kind {kind}" for kind, n in Counter(i.get("kind", "none") for i in everything).items() if kind != "none"]
     for item in everything:  # maintained counts and the plan's use
-        figures = {k: v for k, v in item.items() if k not in _UNCOUNTED and isinstance(v, int)}
-        if "kind" not in item and not item["pk"].endswith("#B") and set(item) - _UNCOUNTED == set(figures):
-            lines.append(f"count {plain(item['pk'])} {plain(item['sk'])}: {json.dumps(figures, sort_keys=True)}")
+        counts = {k: v for k, v in item.items() if k not in _UNCOUNTED and isinstance(v, int)}
+        if "kind" not in item and not item["pk"].endswith("#B") and set(item) - _UNCOUNTED == set(counts):
+            lines.append(f"count {plain(item['pk'])} {plain(item['sk'])}: {json.dumps(counts, sort_keys=True)}")
     return lines
 
 

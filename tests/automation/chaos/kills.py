@@ -31,11 +31,13 @@ _one_at_a_time = threading.Lock()  # there is one stack in a process
 
 @dataclass
 class Round:
-    """after_seconds: since the run was asked for; stage: the run's at the kill; found: how many of each kind there are at the end."""
+    """after_seconds: since the run was asked for; stage: the run's at the kill; waited: it had nothing in hand; found: how many of each
+    kind there are at the end."""
 
     run: str = ""
     after_seconds: float = 0.0
     stage: int = 0
+    waited: bool = False
     status: str = ""
     resumed: bool = False
     found: dict[str, int] = field(default_factory=dict)
@@ -53,7 +55,8 @@ class Round:
         """Cells of the table."""
         then = f"{self.status}, resumed by hand" if self.resumed else self.status
         articles, ledger = str(self.found.get("writer/content", 0)), "exact" if not self.ledger else "WRONG"
-        return [f"{self.after_seconds:.1f}", str(self.stage), then, articles, str(self.doubled), ledger, f"{self.seconds:.0f}"]
+        work = "waits" if self.waited else "works"
+        return [f"{self.after_seconds:.1f}", str(self.stage), work, then, articles, str(self.doubled), ledger, f"{self.seconds:.0f}"]
 
 
 def killed_rounds(kills: int, seed: int, jobs: int) -> list[Round]:
@@ -93,7 +96,9 @@ def _round(served: Served, name: str, kill_after: float | None) -> Round:
     one.run = run["id"]
     if kill_after is not None:
         time.sleep(kill_after)
-        one.stage = client.call("GET", f"automation/runs/{run['id']}/")["current_stage"] if kill_after > 0.3 else 0
+        if kill_after > 0.3:
+            shown = client.call("GET", f"automation/runs/{run['id']}/")
+            one.stage, one.waited = shown["current_stage"], not shown["in_hand"]
         one.after_seconds = time.monotonic() - started
         served.stop(signal.SIGKILL)
         served.start()
@@ -105,14 +110,15 @@ def _round(served: Served, name: str, kill_after: float | None) -> Round:
 
 
 def _site(client: Client, name: str) -> str:
-    """A new site with a sector, keywords, a target, and settings that publish everything."""
+    """A new site with a sector, keywords, a target, and settings that publish everything; between stages its runs wait a second, so that
+    kills meet them waiting, too."""
     site = client.call("POST", "auth/sites/", json={"name": "Chaos", "slug": name, "ideas_per_cluster": 1, "in_article_images": 1})["id"]
     sector = client.call("POST", "auth/sectors/", json={"site_id": site, "name": "General", "slug": "general"})["id"]
     client.call("POST", "integration/connections/", json={"site_id": site, "name": "Static", "target": "static"})
     text = "keyword,volume\n" + "\n".join(f"{keyword},100" for keyword in KEYWORDS)
     files = {"file": ("keywords.csv", text.encode(), "text/csv")}
     client.call("POST", "planner/keywords/import_keywords/", params={"site_id": site, "sector_id": sector}, files=files)
-    settings = {"publish_mode": "auto", "between_stage_delay_seconds": 0}
+    settings = {"publish_mode": "auto", "between_stage_delay_seconds": 1}
     client.call("PUT", "automation/config/", params={"site_id": site}, json=settings)
     return str(site)
 

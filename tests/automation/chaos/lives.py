@@ -21,7 +21,11 @@ BEFORE, BETWEEN, AFTER = "before the effect", "between effect and record", "afte
 ASKING = "asking what is next"
 PLACES = (ASKING, BEFORE, BETWEEN, AFTER)
 Fate = Literal["lives", "dies", "stalls"]
-
+# What an invocation is part of: a stage, or what becomes of the run itself.
+STAGES = tuple("1234567")
+BEGIN, CONTINUE, END, TAKE_UP, ASKED = "begin", "continue", "end", "take up", "asked by people"
+PARTS = (*STAGES, BEGIN, CONTINUE, END, TAKE_UP, ASKED)
+_PARTS = {"run_now": BEGIN, "scheduler": TAKE_UP, "sweeper": TAKE_UP, "begin": BEGIN, "continue": CONTINUE, "finish": END, "broken": END}
 
 LIFE_SECONDS = 300  # no worker lives longer (.chalice/config.json; stages may live thrice as long)
 
@@ -33,21 +37,21 @@ class Stalled(Exception):
 @dataclass(frozen=True)
 class Point:
     """invocation: what it was for, with the item's number, not its id; nth: how often that had been invoked; step: how many things it
-    had done. place and stage (0: the run itself): where that is in the tables."""
+    had done. place and part: where that is in the tables."""
 
     invocation: str
     nth: int
     step: int
     place: str = ""
-    stage: int = 0
+    part: str = ""
 
 
 class Life:
     """One invocation on its way. do: what it is there for."""
 
-    def __init__(self, name: str, nth: int, stage: int, asking: bool, item: str, do: Callable[[], Any]) -> None:
-        self.name, self.nth, self.stage, self.asking, self.item = name, nth, stage, asking, item
-        self.step, self.dead, self.done, self.stalled_at = 0, False, False, 0.0
+    def __init__(self, name: str, nth: int, part: str, asking: bool, item: str, do: Callable[[], Any]) -> None:
+        self.name, self.nth, self.part, self.asking, self.item = name, nth, part, asking, item
+        self.step, self.dead, self.did, self.done, self.stalled_at = 0, False, False, False, 0.0
         self.result: Any = None
         self.error: BaseException | None = None
         self._do, self._halted, self._go = do, threading.Semaphore(0), threading.Semaphore(0)
@@ -107,12 +111,13 @@ class Lives:
     asleep: list[Life] = field(default_factory=list)
     _items: dict[tuple[str, str], int] = field(default_factory=dict)
     _times: Counter[str] = field(default_factory=Counter)
-    _done: dict[tuple[int, str], str] = field(default_factory=dict)  # stage, item -> the place its work has come to
+    _done: dict[tuple[str, str], str] = field(default_factory=dict)  # stage, item -> the place its work has come to
 
     def live(self, function: str, event: dict[str, Any], do: Callable[[], Any]) -> Any:
         """An invocation from its beginning to its end. Raises: LambdaDied, Stalled, what it raises."""
         action, item = str(event.get("action", "")), str(event.get("item", ""))
-        number = int(event.get("stage") or function.removeprefix("stage_")) if item or action == "next" else 0
+        part = str(event.get("stage") or function.removeprefix("stage_")) if item or action == "next" else ""
+        part = part or _PARTS.get(action or function, ASKED)
         name = f"{function} {action}".strip()
         if item:
             known = [i for f, i in self._items if f == name]
@@ -121,10 +126,11 @@ class Lives:
 
         def whole() -> Any:
             answer = do()
+            life.did = True
             self._may_die()
             return answer
 
-        life = Life(name, self._times[name], number, action == "next", item, whole)
+        life = Life(name, self._times[name], part, action == "next", item, whole)
         life.begin(may_stall=self.stalls == (life.name, life.nth))
         if not life.done:
             self.asleep.append(life)
@@ -150,7 +156,7 @@ class Lives:
         life.step += 1
         self.effects[kind] += 1
         if reaches and life.item:
-            self._done[life.stage, life.item] = reaches
+            self._done[life.part, life.item] = reaches
         return answer
 
     def _may_die(self) -> None:
@@ -161,8 +167,7 @@ class Lives:
             self.wakes_after -= 1
             if self.wakes_after < 0:
                 self.wake_all()
-        place = ASKING if life.asking else self._done.get((life.stage, life.item), BEFORE) if life.stage else self._of_run(life)
-        point = Point(life.name, life.nth, life.step, place, life.stage)
+        point = Point(life.name, life.nth, life.step, self._place(life), life.part)
         self.points.append(point)
         fate = self.plan(self, life)
         if fate == "lives":
@@ -176,9 +181,12 @@ class Lives:
         if life.dead:
             raise LambdaDied(life.name)
 
-    def _of_run(self, life: Life) -> str:
-        """Of what begins, ends or takes up a run: whether anything is done."""
-        return BEFORE if not life.step else BETWEEN
+    def _place(self, life: Life) -> str:
+        if life.asking:
+            return ASKING
+        if life.part in STAGES:
+            return self._done.get((life.part, life.item), BEFORE)
+        return AFTER if life.did else BETWEEN if life.step else BEFORE
 
 
 class MortalTable(Table):

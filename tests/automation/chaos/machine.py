@@ -97,6 +97,14 @@ class Machine:
         execution = self.executions.get(arn)
         return execution.status if execution else "UNKNOWN"
 
+    def lose(self) -> None:
+        """Every execution is gone and unknown, as when they were deleted, or when the embedded stack was killed."""
+        self.executions, self.fibers = {}, []
+
+    def entered(self, state: str) -> int:
+        """How many executions have come to this state."""
+        return sum(state in e.path for e in self.executions.values())
+
     def succeed(self, token: str, output: Data) -> None:
         self._answer(token, json.loads(json.dumps(output)), None)
 

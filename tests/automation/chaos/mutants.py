@@ -83,7 +83,7 @@ class Found:
 
 def search(mutant: Mutant, start: Beginning, base: Undisturbed, tries: int = TRIES_MAX) -> Found:
     """Stall workers of the stage at every point until something is wrong at the end."""
-    points = [p for p in base.points if p.stage == mutant.stage and p.place in (BEFORE, BETWEEN)]
+    points = [p for p in base.points if p.part == str(mutant.stage) and p.place in (BEFORE, BETWEEN)]
     dice = random.Random(mutant.name)
     order = [(p, gap) for gap in GAPS for p in dice.sample(points, len(points))][:tries]
     for runs, (point, gap) in enumerate(order, 1):

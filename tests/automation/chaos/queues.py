@@ -38,7 +38,7 @@ class Queues:
     def again(self, queue: str, receipt: str, seconds: int) -> None:
         for message in self.messages:
             if message.id == receipt:
-                message.visible_at = self._now() + seconds
+                message.visible_at = round(self._now() + seconds, 3)  # the clock knows milliseconds
 
     def visible(self) -> list[Message]:
         """What can be delivered now; what was delivered often enough goes to the dead letters instead."""
@@ -55,7 +55,7 @@ class Queues:
     def deliver(self, message: Message, handler: Callable[[dict[str, Any]], Any]) -> None:
         """Hand a message to its worker; it is gone when the worker says so. Raises: what the worker raises, it is delivered later then."""
         message.receives += 1
-        message.visible_at = self._now() + VISIBILITY_SECONDS
+        message.visible_at = round(self._now() + VISIBILITY_SECONDS, 3)
         record = {
             "messageId": message.id,
             "receiptHandle": message.id,

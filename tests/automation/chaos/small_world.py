@@ -8,7 +8,7 @@ import json
 import os
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -20,6 +20,7 @@ from chalicelib.adapters.offline_image import OfflineImageModel
 from chalicelib.adapters.offline_text import OfflineTextModel
 from chalicelib.automation import consumers, lambdas
 from chalicelib.automation.state_machine import definition
+from chalicelib.billing.lambdas import sweeper
 from chalicelib.core.config import Config
 from chalicelib.core.context import Deps
 from chalicelib.core.cursor import Cursors
@@ -48,6 +49,13 @@ class OfItself(OfflineTextModel):
             answer = super().complete(replace(request, facts={**facts, "named": 0, "to_name": 1, "clusters": [{**cluster, "key": "c1"}]}))
             named += [{**one, "key": cluster["key"]} for one in json.loads(answer.text)["clusters"]]
         return replace(answer, text=json.dumps({"clusters": named}))
+
+
+class Stamps(OfflineImageModel):
+    """The offline pictures at a sixth of the size: their pixels prove nothing and take time."""
+
+    def draw(self, request: ports.ImageRequest) -> ports.ImageAnswer:
+        return super().draw(replace(request, width_px=request.width_px // 6, height_px=request.height_px // 6))
 
 
 @dataclass
@@ -85,7 +93,7 @@ class SmallWorld:
         self.files = MemoryFiles()
         self.machine = Machine(self.definition, self.invoke, self.queues.send, self.clock.seconds)
         self.site = ScriptedSite(self.script)
-        lives, pictures = self.lives, ScriptedImages(OfflineImageModel(), self.script)
+        lives, pictures = self.lives, ScriptedImages(Stamps(), self.script)
         pictures._drawn = _DRAWN
         self.deps = Deps(
             config=Config(stage="local", cors_origins="https://app.test", throttle="off", ai_provider="offline"),
@@ -127,21 +135,21 @@ class SmallWorld:
         except LambdaDied:
             return  # it comes again
 
-    def tick(self) -> dict[str, int] | None:
-        """The scheduler comes, as it does every five minutes. None when it died."""
+    def tick(self) -> None:
+        """The scheduler comes, and the sweeper of reservations, as they do every five minutes."""
         self.clock.time += TICK
         event = {"version": "0", "id": "tick", "detail-type": "Scheduled Event", "source": "aws.events", "account": "", "time": "",
                  "region": "", "resources": [], "detail": {}}  # fmt: skip
-        try:
-            told: dict[str, int] = self.lives.live("scheduler", {}, lambda: lambdas.scheduler(event, _context("scheduler")))
-            return told
-        except (LambdaDied, Stalled):
-            return None
+        for name, come in (("scheduler", lambdas.scheduler), ("sweeper", sweeper)):
+            with suppress(LambdaDied, Stalled):
+                self.lives.live(name, {}, lambda: come(event, _context(name)))  # noqa: B023 - called at once
 
     # -- going on
-    def work(self) -> None:
-        """Work everything off: executions, messages, and whatever waits for its time. The scheduler does not come."""
+    def work(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Work everything off: executions, messages, and whatever waits for its time. The scheduler does not come. until: stop then."""
         for _ in range(STEPS_MAX):
+            if until():
+                return
             fibers, messages = self.machine.able(), self.queues.visible()
             if fibers or messages:
                 chosen = self.dice.randrange(len(fibers) + len(messages))

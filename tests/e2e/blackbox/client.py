@@ -154,7 +154,7 @@ class Api:
         is_json = got.headers.get("content-type", "").startswith("application/json") and got.content
         reply = Reply(got.status_code, got.headers, got.json() if is_json else got.content)
         assert reply.status == status if status else reply.status < 400, f"{method} {path} {reply.status}: {reply.body!r:.700}"
-        self.surface.check(method, urlsplit(url).path, reply)
+        self.surface.check(method, urlsplit(url).path.removeprefix(urlsplit(self.base).path), reply)
         return reply
 
     def progress(self, task_id: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Who calls, and where: the seeded logins, and a site of this run's own that is deleted at its end.
 
-`BASE_URL` names a server to test (started with THROTTLE=off and seeded; `DEMO_PASSWORD` and `LOCAL_DATA`, the folder where its mails
-land, if they are not the defaults). Without it one is started on a free port with empty data.
+`BASE_URL` names a server to test (started with THROTTLE=off and seeded; `DEMO_PASSWORD` if it is not the default; where its mails land:
+`LOCAL_DATA`, a folder, or `MAILS_URL`, an address that lists them). Without it one is started on a free port with empty data.
 """
 
 import os
@@ -22,7 +22,8 @@ from tests.e2e.served import Served
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     if url := os.environ.get("BASE_URL"):
         data = os.environ.get("LOCAL_DATA")
-        yield Target(url.rstrip("/").removesuffix("/api/v1"), Path(data) / "outbox" if data else None)
+        mails = Path(data) / "outbox" if data else os.environ.get("MAILS_URL")
+        yield Target(url.rstrip("/").removesuffix("/api/v1"), mails)
         return
     folder = tmp_path_factory.mktemp("served")
     server = Served(folder).start()

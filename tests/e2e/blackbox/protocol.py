@@ -65,13 +65,16 @@ def test_what_is_wrong_has_its_code(owner: Api, public: Api) -> None:
     assert owner.get("planner/keywords/unknown/", status=404).error["code"] == "not_found"
     assert public.get("planner/keywords/", status=401).error["code"] == "not_authenticated"
     assert public.bearer("a.b.c").get("planner/keywords/", status=401).error["code"] == "not_authenticated"
-    assert owner.call("PATCH", "planner/keywords/", {}, status=405).error["code"] == "method_not_allowed"
     assert owner.post("auth/sites/", {"colour": "red"}, status=400).error["fields"].keys() >= {"colour"}
     broken = owner.post("auth/sites/", status=400, data="{", headers={"Content-Type": "application/json"})
     assert broken.error["code"] == "validation_error"
     assert (
         owner.post("auth/sites/", status=415, data="<a/>", headers={"Content-Type": "text/xml"}).error["code"] == "unsupported_media_type"
     )
+
+
+def test_a_method_that_a_path_lacks(owner: Api) -> None:
+    assert owner.call("PATCH", "planner/keywords/", {}, status=405).error["code"] == "method_not_allowed"
 
 
 def test_head_is_get_without_a_body(public: Api) -> None:

@@ -1,9 +1,6 @@
 """Registering, signing in and out, passwords, the caller."""
 
-import email
-import email.policy
 import re
-from pathlib import Path
 
 import pytest
 
@@ -21,12 +18,11 @@ def _registered(public: Api) -> tuple[str, Api]:
     return address, public.bearer(data["access"])
 
 
-def _code(mails: Path, address: str) -> str:
-    for file in sorted(mails.rglob("*.eml"), key=lambda f: f.stat().st_mtime_ns, reverse=True):
-        mail = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-        if mail["To"] == address and (found := re.search(r"\b\d{6}\b", mail.get_content())):
+def _code(target: Target, address: str) -> str:
+    for text in target.mailed(address):
+        if found := re.search(r"\b\d{6}\b", text):
             return found.group()
-    raise AssertionError(f"no mail to {address} in {mails}")
+    raise AssertionError(f"no mail to {address} in {target.mails}")
 
 
 def test_login_says_who_it_is(public: Api, owner: Api) -> None:
@@ -65,7 +61,7 @@ def test_a_forgotten_password_is_set_by_the_mailed_code(public: Api, target: Tar
     public.post("auth/password/reset/confirm/", {"email": address, "code": "000000", "new_password": NEW_PASSWORD}, status=400)
     if target.mails is None:
         pytest.skip("LOCAL_DATA does not say where this server's mails land")
-    public.post("auth/password/reset/confirm/", {"email": address, "code": _code(target.mails, address), "new_password": NEW_PASSWORD})
+    public.post("auth/password/reset/confirm/", {"email": address, "code": _code(target, address), "new_password": NEW_PASSWORD})
     public.sign_in(address, NEW_PASSWORD)
 
 

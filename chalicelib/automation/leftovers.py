@@ -1,0 +1,56 @@
+"""What the workers of a run left when it was cancelled or failed in the middle of their work: its figures come to what was charged.
+
+Such a run leaves its workers to themselves. One that lives finishes its item and records it; one that had died after its work was saved
+and paid for leaves a charge that the run's figures do not know. Some time after the end, when nobody can be at work any more, the
+scheduler looks at what had been handed out.
+"""
+
+from datetime import datetime, timedelta
+
+from chalicelib.automation.failures import released
+from chalicelib.automation.run_record import ACTIVE, LEFT, RUN, STAGES, Run
+from chalicelib.automation.runs import Runs
+from chalicelib.automation.stages import stage
+from chalicelib.core.context import Context, Deps
+from chalicelib.core.errors import AppError
+from chalicelib.core.ids import stamp
+from chalicelib.core.observability import count, logger
+from chalicelib.core.scope import Scope
+from chalicelib.core.table import Item, Query, remove
+
+NOBODY_AT_WORK = timedelta(minutes=20)  # no worker lives longer than 15 (.chalice/config.json)
+
+
+def settle_leftovers(deps: Deps, now: datetime) -> int:
+    """Look at the runs that ended long enough ago; one that cannot be looked at is left for the next time. Returns how many were."""
+    rows = deps.ops.query_all(Query(LEFT, condition="sk < :then", values={":then": stamp(now - NOBODY_AT_WORK)}, consistent=True))
+    return sum(_looked_at(deps, row) for row in rows)
+
+
+def _looked_at(deps: Deps, row: Item) -> int:
+    ctx = Context(Scope.worker(row["tenant"], "scheduler"), deps)
+    run = ctx.repository(RUN).find(row["run"])
+    try:
+        if run is not None and run.status not in ACTIVE:  # what goes on again looks at it itself
+            _settle(ctx, run)
+        deps.ops.write(remove((row["pk"], row["sk"])))
+    except AppError as error:
+        logger().warning("what a run left is not settled", extra={"run": row["run"], "code": error.code, "detail": error.message})
+        count("ScheduleFailures", Step="settle")
+        return 0
+    return 1
+
+
+def _settle(ctx: Context, run: Run) -> None:
+    """Record the items that were handed out and have no outcome, where they were charged; what they have reserved is given back."""
+    runs = Runs(ctx)
+    for number in STAGES:
+        handed = runs.handed_out(run, number)
+        known = runs.recorded(run, number, handed)
+        for item in (i for i in handed if i not in known):
+            credits, result = released(ctx, run, number, item, f"the run was {run.status}")
+            if not credits:
+                continue
+            made = stage(number).makes(item, result) if result is not None else []
+            why = f"The run was {run.status} while this was worked on."
+            runs.record(run, number, item, "skipped" if result is None else "done", credits, why if result is None else "", made)
