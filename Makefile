@@ -17,7 +17,7 @@ DOTENV = $(if $(wildcard .env),$(PY) -m dotenv --file .env run --no-override --)
 # Tests never see keys or sites of yours, whatever the environment holds.
 BLIND = env $$(env | sed -n -e 's/^\(OPENAI_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(WP_[A-Z_]*\)=.*/-u \1/p' -e 's/^\(RUNWARE_[A-Z_]*\)=.*/-u \1/p')
 
-.PHONY: help setup demo serve test permissions test-wordpress bench-wordpress fuzz faults test-llm check lint types architecture drift secrets licences format bench soak ledger audit audit-dependencies package deploy bootstrap replay export import forget reindex secret rotate costs chaos clean
+.PHONY: help setup demo serve test permissions test-wordpress bench-wordpress fuzz faults test-llm test-parity check lint types architecture drift secrets licences format bench soak ledger audit audit-dependencies package deploy bootstrap replay export import forget reindex secret rotate costs chaos clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,15 @@ test-llm: .venv-llm/.installed ## all text functions with a real local model, 20
 
 chaos: $(STAMP) ## runs in which Lambdas die, at every point and in pairs, and the served stack is killed (RUNS=300 KILLS=20 SEED= JOBS=2 ONLY=)
 	@$(BLIND) $(PY) -m tests.automation.chaos
+
+.venv-parity/.installed: $(STAMP) requirements-parity.txt
+	@echo "Installing a second AWS into .venv-parity (once, 100 MB)"
+	@$(PY) -m venv --clear .venv-parity
+	@.venv-parity/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-parity.txt
+	@touch $@
+
+test-parity: .venv-parity/.installed ## the package deployed to a second engine, the API suite and whole runs against it (SECONDS_MAX=900)
+	@$(BLIND) $(PY) -m tests.parity.run
 
 soak: $(STAMP) ## 1,000 keywords to 150 articles, then 50 sites at once, on the embedded stack: time, memory, transitions, cross-talk (KEYWORDS=, ARTICLES=)
 	@$(BLIND) $(PY) -m infra.soak

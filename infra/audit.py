@@ -79,7 +79,8 @@ def of_stage(stage: str) -> int:
     from chalicelib import deps
     from infra.bootstrap import settings, stack_outputs
 
-    os.environ.update(settings(stack_outputs(boto3.client("cloudformation"), stage), stage))
+    cloudformation = boto3.client("cloudformation")
+    os.environ.update({**settings(stack_outputs(cloudformation, stage), stage), "AWS_REGION": cloudformation.meta.region_name})
     return report(deps.current())
 
 

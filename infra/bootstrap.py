@@ -83,7 +83,9 @@ def main() -> int:
     parser.add_argument("--email", required=True)
     asked = parser.parse_args()
     try:
-        os.environ.update(settings(stack_outputs(boto3.client("cloudformation"), asked.stage), asked.stage))
+        cloudformation = boto3.client("cloudformation")
+        outputs = stack_outputs(cloudformation, asked.stage)
+        os.environ.update({**settings(outputs, asked.stage), "AWS_REGION": cloudformation.meta.region_name})
         print(install(asked.email))
     except BootstrapError as error:
         print(error, file=sys.stderr)

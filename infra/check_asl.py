@@ -223,6 +223,7 @@ def main() -> int:
         print(f"{derive.DEFINITION.name}: {sentence}", file=sys.stderr)
     if refused:
         print(f"asl-validator: {refused}", file=sys.stderr)
+    print(f"{derive.DEFINITION.name}: {sum(key == 'Type' for _, key, _ in _walk(definition))} states, {len(found)} findings")
     return 1 if found or refused else 0
 
 

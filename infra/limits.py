@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,30 +18,36 @@ NAME = "x" * 120  # as long as an ARN or an address that a reference stands for
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure and the most it may be; note: a smaller limit that does not bind us, and why."""
+    """A figure and the most it may be."""
 
     what: str
     is_: int
     most: int
-    note: str = ""
 
     @property
     def fits(self) -> bool:
         return self.is_ <= self.most
 
     def __str__(self) -> str:
-        return f"{'  ' if self.fits else '! '}{self.what:<52} {self.is_:>12,} of {self.most:>12,}{'  ' + self.note if self.note else ''}"
+        return f"{'  ' if self.fits else '! '}{self.what:<52} {self.is_:>12,} of {self.most:>12,} {self.is_ / self.most:>5.0%}"
 
 
 def of_template(template: Json) -> Iterator[Measure]:
-    """Source: CloudFormation quotas; Lambda quotas (environment variables); IAM quotas (inline policies of a role)."""
+    """Source: quotas of CloudFormation, Lambda (environment variables, concurrency), IAM (inline policies of a role), Step Functions
+    (definition), API Gateway (resources of an API), as a new account has them."""
     yield Measure("template, bytes (from S3)", len(compact(template).encode()), 1_000_000)
     yield Measure("resources after SAM has expanded it", expanded(template), 500)
     yield Measure("parameters", len(template.get("Parameters", {})), 200)
     yield Measure("outputs", len(template.get("Outputs", {})), 200)
     yield Measure("environment of a function, bytes (the largest)", max(environment_bytes(template).values()), 4_096)
-    roles = {n: r["Properties"] for n, r in template["Resources"].items() if r["Type"] == "AWS::IAM::Role"}
-    yield Measure("inline policies of a role, characters (the largest)", max(_policies(r) for r in roles.values()), 10_240)
+    yield Measure("inline policies of a role, characters (the largest)", _policies(template), 10_240)
+    machines = [
+        r["Properties"]["DefinitionString"] for r in template["Resources"].values() if r["Type"] == "AWS::StepFunctions::StateMachine"
+    ]
+    yield Measure("definition of the state machine, bytes", max(len(text.encode()) for text in machines), 1024 * 1024)
+    apis = [r["Properties"]["DefinitionBody"] for r in template["Resources"].values() if r["Type"] == "AWS::Serverless::Api"]
+    yield Measure("resources of the API (parts of paths)", max(len(path_parts(api["paths"])) for api in apis), 300)
+    yield Measure("concurrency reserved, of 1,000 less the last 100", reserved(template), 900)
 
 
 def compact(template: Json) -> str:
@@ -59,9 +65,7 @@ def expanded(template: Json) -> int:
 
 def environment_bytes(template: Json) -> dict[str, int]:
     """Bytes of names and values of each function's environment variables."""
-    names = Template(template, "igny8-production", {})
-    names.reference = lambda name: NAME
-    names.attribute = lambda name, attribute: NAME
+    names = _named(template)
     shared = template.get("Globals", {}).get("Function", {}).get("Environment", {}).get("Variables", {})
     found = {}
     for name, properties in derive.functions(template).items():
@@ -70,8 +74,32 @@ def environment_bytes(template: Json) -> dict[str, int]:
     return found
 
 
-def _policies(role: Json) -> int:
-    return sum(len(json.dumps(policy["PolicyDocument"], separators=(",", ":"))) for policy in role["Policies"])
+def path_parts(paths: Iterable[str]) -> set[str]:
+    """API Gateway's resources: every beginning of a path, and the root."""
+    return {"/".join(parts[: length + 1]) for path in paths for parts in [path.rstrip("/").split("/")] for length in range(len(parts))}
+
+
+def reserved(template: Json) -> int:
+    """What all functions reserve by the default parameters."""
+    names = _named(template)
+    found = [properties.get("ReservedConcurrentExecutions") for properties in derive.functions(template).values()]
+    return sum(int(amount) for amount in map(names.resolve, found) if amount)
+
+
+def _policies(template: Json) -> int:
+    """Characters of the policies of the role that has most."""
+    names = _named(template)
+    roles = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::IAM::Role"]
+    texts = ([json.dumps(names.resolve(p["PolicyDocument"]), separators=(",", ":")) for p in role["Policies"]] for role in roles)
+    return max(sum(map(len, found)) for found in texts)
+
+
+def _named(template: Json) -> Template:
+    """The template, with long names for what only exists once it is deployed."""
+    names = Template(template, "igny8-production", {})
+    names.reference = lambda name: NAME
+    names.attribute = lambda name, attribute: NAME
+    return names
 
 
 def of_zip(zipped: Path) -> Iterator[Measure]:

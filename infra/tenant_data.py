@@ -113,7 +113,8 @@ def deployment(stage: str) -> Iterator[Deployment]:
     from chalicelib import deps
 
     if stage != LOCAL:
-        os.environ.update(settings(stack_outputs(boto3.client("cloudformation"), stage), stage))
+        cloudformation = boto3.client("cloudformation")
+        os.environ.update({**settings(stack_outputs(cloudformation, stage), stage), "AWS_REGION": cloudformation.meta.region_name})
         yield Deployment.of(deps.current())
         return
     from infra.local.session import Session

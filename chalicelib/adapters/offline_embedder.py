@@ -18,6 +18,8 @@ from chalicelib.core.errors import UpstreamRejected
 from chalicelib.ports import Embedder
 
 MINILM_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
+TEXTS_AT_ONCE, THREADS = 64, 2  # of a batch; batches computed side by side
+PIECES_MAX = 64  # of a text: what is longer is cut
 _PIECE = re.compile(r"[㐀-䶿一-鿿豈-﫿]|\w+|[^\w\s]")  # the model's vocabulary holds Chinese characters one by one
 
 
@@ -33,10 +35,9 @@ class MiniLMEmbedder:
     model = "all-MiniLM-L6-v2-int8"
     threshold = 0.86  # tests/adapters/test_offline_embedder.py holds the figures
 
-    def __init__(self, model_file: Path | None = None, *, threads: int = 2) -> None:
-        """model_file: other than the installed one (its checksum must be the same). threads: batches computed at once."""
+    def __init__(self, model_file: Path | None = None) -> None:
+        """model_file: other than the installed one (its checksum must be the same)."""
         self._model_file = model_file
-        self._threads = threads
 
     @staticmethod
     def installed() -> bool:
@@ -79,7 +80,7 @@ class MiniLMEmbedder:
         text = importlib.resources.files("chalicelib.adapters").joinpath("data/minilm_vocab.txt").read_text(encoding="utf-8")
         return {piece: number for number, piece in enumerate(text.splitlines())}
 
-    def _encode(self, texts: Sequence[str], batch: int = 64) -> Any:
+    def _encode(self, texts: Sequence[str]) -> Any:
         """One mean-pooled vector of length one per text; in batches of similar length, so that little is padding."""
         import numpy as np
 
@@ -102,22 +103,22 @@ class MiniLMEmbedder:
                 hidden = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
             out[part] = hidden / np.maximum(np.linalg.norm(hidden, axis=1, keepdims=True), 1e-9)
 
-        parts = [order[start : start + batch] for start in range(0, len(order), batch)]
+        parts = [order[start : start + TEXTS_AT_ONCE] for start in range(0, len(order), TEXTS_AT_ONCE)]
         if len(parts) == 1:
             one(parts[0])
         else:
-            with ThreadPoolExecutor(self._threads) as workers:  # onnxruntime computes without the interpreter's lock
+            with ThreadPoolExecutor(THREADS) as workers:  # onnxruntime computes without the interpreter's lock
                 list(workers.map(one, parts))
         return out
 
-    def _pieces(self, text: str, limit: int = 64) -> list[int]:
+    def _pieces(self, text: str) -> list[int]:
         """WordPiece numbers as BERT's uncased tokenizer makes them. Source: BERT, tokenization (greedy longest match first)."""
         known = self._vocabulary
         plain = "".join(c for c in unicodedata.normalize("NFD", text.lower()) if unicodedata.category(c) != "Mn")
         out: list[int] = []
         for word in _PIECE.findall(plain):
             out += self._word_pieces(word)
-        return [known["[CLS]"], *out[: limit - 2], known["[SEP]"]]
+        return [known["[CLS]"], *out[: PIECES_MAX - 2], known["[SEP]"]]
 
     def _word_pieces(self, word: str) -> list[int]:
         known = self._vocabulary

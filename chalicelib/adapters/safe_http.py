@@ -24,6 +24,7 @@ MAX_BYTES = 10_000_000
 CHUNK_BYTES = 65_536
 CONNECT_TIMEOUT_SECONDS = 8.0
 TIMEOUT_SECONDS = 60.0
+USER_AGENT = "igny8-serverless"
 
 __all__ = ["HttpAnswer", "SafeHttp", "Transport", "UrlRefused", "retry_after_seconds"]
 
@@ -138,13 +139,11 @@ class SafeHttp:
         *,
         allow_loopback: bool = False,
         max_bytes: int = MAX_BYTES,
-        connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
         resolve: Resolve = socket.getaddrinfo,
         tls: ssl.SSLContext | None = None,
-        user_agent: str = "igny8-serverless",
     ) -> None:
-        self._allow_loopback, self._max_bytes, self._connect_timeout = allow_loopback, max_bytes, connect_timeout_seconds
-        self._resolve, self._tls, self._user_agent = resolve, tls, user_agent
+        self._allow_loopback, self._max_bytes = allow_loopback, max_bytes
+        self._resolve, self._tls = resolve, tls
 
     def request(
         self,
@@ -175,7 +174,7 @@ class SafeHttp:
 
     def _exchange(self, connection: _Pinned, method: str, target: Target, headers: dict[str, str], body: bytes | None) -> HttpAnswer:
         try:
-            sent = {"User-Agent": self._user_agent, "Accept-Encoding": "identity", "Connection": "close", **headers}
+            sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close", **headers}
             connection.request(method, target.path, body=body, headers=sent)
             with connection.getresponse() as response:  # which holds the socket of an answer that is not read to its end
                 return HttpAnswer(response.status, {k.lower(): v for k, v in response.getheaders()}, self._read(response, target.host))
@@ -189,7 +188,7 @@ class SafeHttp:
             remaining = deadline.remaining()
             if remaining <= 0:
                 break
-            connection = _Pinned(target, address, min(self._connect_timeout, remaining), tls, deadline, self._allow_loopback)
+            connection = _Pinned(target, address, min(CONNECT_TIMEOUT_SECONDS, remaining), tls, deadline, self._allow_loopback)
             try:
                 connection.connect()
             except ssl.SSLCertVerificationError as error:

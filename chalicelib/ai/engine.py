@@ -22,7 +22,7 @@ from chalicelib.billing.holds import Hold, HoldClosed
 from chalicelib.billing.plans import check, plan_of
 from chalicelib.billing.prices import Price, price_of
 from chalicelib.core.context import Context
-from chalicelib.core.errors import Stale
+from chalicelib.core.errors import Duplicate, Stale
 from chalicelib.core.observability import count
 from chalicelib.system.origin import Origin
 
@@ -167,7 +167,7 @@ def _save(
             return result
         except HoldClosed:
             raise Stale("The reservation ended while the answer was being saved.") from None
-        except Stale:
+        except (Stale, Duplicate):  # it was changed, or made, by somebody who works on the same: a run and a person, say
             if not left or (outcome is not None and outcome.parts):
                 raise
             loaded = function.load(ctx, item, options, embed)

@@ -25,11 +25,8 @@ def submit(
     task_id = progress.open_task(ctx, function, items)
     body: dict[str, Any] = {"tenant": ctx.tenant, "user": ctx.scope.user_id, "task_id": task_id, "function": function, "items": items}
     body |= {"ids": ids or [], "options": options or {}}
-    try:
+    with progress.failing(ctx, task_id):
         ctx.deps.jobs.send("images" if function == "generate_images" else "ai", body)
-    except AppError as error:
-        progress.close(ctx, task_id, "failed", error.message, error=error.body())
-        raise
     return {"task_id": task_id, "accepted": len(ids) if ids else len(items)}
 
 

@@ -62,7 +62,10 @@ def start(
     runs.log(run, f"Run created ({trigger}).", estimated_credits=needed["total"])
     try:
         set_aside(ctx, run, needed["required"])
-        return launch(ctx, run)
+        launched = launch(ctx, run)
+        if launched.status not in ("created", "running"):  # somebody paused or cancelled it before its credits were set aside
+            give_back(ctx, launched, f"the run is {launched.status}")
+        return launched
     except AppError as error:
         if trigger == "scheduled" and isinstance(error, Retryable):  # nobody waits for an answer: the scheduler takes it up
             runs.log(run, f"The run could not be started yet: {error.message}", level="warning")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.auth.accounts import SHUT_OUT, find_account
+from chalicelib.auth.accounts import why_shut
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import AppError, Conflict, ValidationFailed
 from chalicelib.core.ids import parse_stamp, stamp
@@ -23,7 +23,7 @@ from chalicelib.writer.content import CONTENT, Content
 DUE = "G#DRIP"  # sort key `<due time>#<tenant>#<content>`
 AT_ONCE, PAGES = 200, 10  # rows one look of the scheduler takes up
 LONGEST = timedelta(days=366)
-SHUT_OUT_SAID = "The account was not active when its time came."
+SHUT = "It was not published when its time came."
 TAKEN_BACK = "It was taken back before its time came."
 
 
@@ -99,9 +99,8 @@ def _send(deps: Deps, row: Item) -> int:
         deps.table.write(remove((row["pk"], row["sk"])))
         deps.table.write(remove(_site_key(ctx, row["site"], row["due"], row["content"])))
         return 0
-    account = find_account(ctx)
-    shut_out = account is not None and account.status in SHUT_OUT
-    reason = SHUT_OUT_SAID if shut_out else TAKEN_BACK if content.held or not content.revision else None
+    shut = why_shut(ctx, row["site"])
+    reason = f"{SHUT} {shut}" if shut else TAKEN_BACK if content.held or not content.revision else None
 
     def changed(**changes: Any) -> None:
         """Of a content that is still to go online at this time: its worker, or somebody, may have been faster."""

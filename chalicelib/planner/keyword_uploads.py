@@ -58,11 +58,8 @@ def submit(
         "mapping": mapping,
         "tool": tool,
     }
-    try:
+    with progress.failing(ctx, task_id):
         ctx.deps.jobs.send("ai", body)
-    except AppError as error:
-        progress.close(ctx, task_id, "failed", error.message, error=error.body())
-        raise
     return {"task_id": task_id, "accepted": 1}
 
 

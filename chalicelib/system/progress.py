@@ -5,7 +5,8 @@ what the task as a whole shows is worked out when it is read. An item's percenta
 message that is delivered twice nor workers that overtake each other let it go back, and a task that is closed stays closed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -103,6 +104,16 @@ def close(
         ctx.deps.ops.write(update(progress_key(ctx, task_id), expression, _OPEN, names=names, on_fail=_overtaken, **values))
     except _Overtaken:
         return
+
+
+@contextmanager
+def failing(ctx: Context, task_id: str) -> Iterator[None]:
+    """End the task as failed with the error that what is inside raises, if it raises one, and pass the error on."""
+    try:
+        yield
+    except AppError as error:
+        close(ctx, task_id, "failed", error.message, error=error.body())
+        raise
 
 
 class Reporter:

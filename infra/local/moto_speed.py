@@ -8,6 +8,9 @@ from moto.core import responses
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.models.dynamo_type import Item
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
+from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
+from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.utils import json_path
 from moto.utilities.aws_headers import gen_amzn_requestid_long
 
 _moto_method_names = method_names_from_class
@@ -18,6 +21,24 @@ _moto_make = UpdateExpressionParser.make
 _tree_of = lru_cache(1024)(UpdateExpressionParser.make)
 _botocore_sanitize = useragent.sanitize_user_agent_string_component
 _sanitized = lru_cache(256)(useragent.sanitize_user_agent_string_component)  # a user agent has 18 parts, and every call has two
+_json_path, _result_path = lru_cache(1024)(json_path.parse), lru_cache(1024)(result_path.parse)  # each builds its grammar's tables anew
+_moto_state_machine = ASLParser.state_machine
+_trees: dict[str, Any] = {}
+_TREES_MAX = 16
+
+
+def _state_machine(self: ASLParser) -> Any:
+    """As moto's, which parses the definition for every execution. The tree is only read; what is executed is built from it each time.
+    One with errors is not kept: who asks for it again is to be told them again."""
+    definition = str(self.getTokenStream().tokenSource.inputStream)
+    tree = _trees.get(definition)
+    if tree is None:
+        tree = _moto_state_machine(self)
+        if self.getNumberOfSyntaxErrors() == 0:
+            if len(_trees) >= _TREES_MAX:
+                _trees.clear()
+            _trees[definition] = tree
+    return tree
 
 
 def _enrich(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
@@ -52,3 +73,5 @@ def install() -> None:
     responses.BaseResponse._enrich_response = staticmethod(_enrich)  # type: ignore[method-assign]
     UpdateExpressionParser.make = staticmethod(_tree_of)  # type: ignore[method-assign,assignment]
     useragent.sanitize_user_agent_string_component = _sanitized
+    json_path.parse, result_path.parse = _json_path, _result_path
+    ASLParser.state_machine = _state_machine

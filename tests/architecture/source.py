@@ -12,6 +12,7 @@ NOT_SOURCE = {
     ".git",
     ".venv",
     ".venv-llm",
+    ".venv-parity",
     ".local",
     "build",
     "node_modules",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import StringIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -156,6 +157,16 @@ class TestWhatWouldChange:
         monkeypatch.setenv("YES", "replace")
         asking([change])
 
+    @pytest.mark.parametrize(("answer", "goes_on"), [("y", True), ("yes", True), ("", False), ("no", False)])
+    def test_whoever_sits_there_is_asked(self, monkeypatch: pytest.MonkeyPatch, answer: str, goes_on: bool) -> None:
+        monkeypatch.delenv("YES", raising=False)
+        monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
+        if goes_on:
+            asking([Change("Add", "A", "T")])
+        else:
+            with pytest.raises(DeployError, match="nothing was changed"):
+                asking([Change("Add", "A", "T")])
+
     def test_they_are_counted_and_named(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("YES", "1")
         asking([Change("Add", "A", "T"), Change("Modify", "B", "T", "True"), Change("Remove", "C", "T")])
@@ -190,6 +201,13 @@ class TestWhatFails:
         deployment._cloudformation = Events([], status)
         with pytest.raises(DeployError, match=said):
             deployment.apply("https://x/t.json", {})
+
+
+class Terminal(StringIO):
+    """Somebody sits there."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def event(name: str, status: str, reason: str = "") -> dict[str, str]:

@@ -94,6 +94,12 @@ class TestLimits:
         made = {"Globals": shared, "Resources": {"F": {"Type": "AWS::Serverless::Function", "Properties": own}}}
         assert limits.environment_bytes(made) == {"F": 2 + len(limits.NAME) + 1 + 3}
 
+    def test_an_api_has_a_resource_for_each_beginning_of_a_path(self) -> None:
+        assert limits.path_parts(["/", "/a/b/{id}", "/a/c", "/a"]) == {"", "/a", "/a/b", "/a/b/{id}", "/a/c"}
+
+    def test_the_api_and_the_schedules_reserve(self, declared: dict[str, Any]) -> None:
+        assert limits.reserved(declared) == 50 + 4
+
     def test_more_than_the_most_does_not_fit(self) -> None:
         assert Measure("x", 5, 5).fits and not Measure("x", 6, 5).fits
         assert str(Measure("x", 6, 5)).startswith("! x")

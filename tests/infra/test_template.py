@@ -162,7 +162,7 @@ class TestApi:
         (settings,) = api["MethodSettings"]
         assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
         assert settings["ThrottlingRateLimit"] == 50 and settings["ThrottlingBurstLimit"] == 100
-        assert api["TracingEnabled"] is True and api["EndpointConfiguration"] == {"Type": "REGIONAL"}
+        assert api["TracingEnabled"] is True and api["EndpointConfiguration"] == "REGIONAL"
         assert {"DEFAULT_4XX", "DEFAULT_5XX", "THROTTLED", "MISSING_AUTHENTICATION_TOKEN", "REQUEST_TOO_LARGE"} <= set(
             api["GatewayResponses"]
         )
@@ -201,18 +201,9 @@ class TestParametersAndOutputs:
 
     def test_two_stages_can_live_in_one_account(self, found: dict[str, Any]) -> None:
         """What has a name of ours has the stack's in it."""
-        names = (
-            "TableName",
-            "BucketName",
-            "QueueName",
-            "FunctionName",
-            "RoleName",
-            "StateMachineName",
-            "UserPoolName",
-            "TopicName",
-            "AlarmName",
-        )
-        for resource, properties in found.items():
-            for name in (*names, "LogGroupName", "DashboardName"):
-                value = json.dumps(properties.get(name, "AWS::StackName"))
-                assert "AWS::StackName" in value or value.startswith('{"Fn::Sub": "/aws/lambda/${'), (resource, name)
+        kinds = ("Table", "Bucket", "Queue", "Role", "StateMachine", "UserPool", "Topic", "Alarm", "LogGroup", "Dashboard", "Secret")
+        named = [(resource, kind, p[f"{kind}Name"]) for resource, p in found.items() for kind in kinds if f"{kind}Name" in p]
+        assert {kind for _, kind, _ in named} == {"StateMachine", "UserPool", "LogGroup", "Dashboard"}
+        for resource, kind, name in named:
+            of_function = kind == "LogGroup" and name == {"Fn::Sub": f"/aws/lambda/${{{resource.removesuffix('Logs')}}}"}
+            assert of_function or "AWS::StackName" in json.dumps(name), (resource, kind)

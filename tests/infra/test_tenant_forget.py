@@ -9,6 +9,7 @@ from chalicelib.auth.accounts import ACCOUNT
 from chalicelib.auth.users import USER
 from chalicelib.automation.runs import Runs
 from chalicelib.billing.credits import Ledger
+from chalicelib.core import throttle
 from chalicelib.core.context import Context
 from chalicelib.core.scope import Scope
 from infra import derive
@@ -40,6 +41,11 @@ def rename(world: World) -> None:
     world.ctx.repository(ACCOUNT).patch(world.ctx.tenant, {"name": NAME})
 
 
+def keep_versions(world: World) -> None:
+    """As the deployed bucket does (infra/resources/storage.yaml); the embedded stack's keeps none."""
+    world.here.s3.put_bucket_versioning(Bucket=world.here.bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
 def of_the_others(world: World) -> list[str]:
     """All that is stored of anybody else, in a form that can be compared."""
     own = (world.ctx.tenant, *EMAILS[:3], "G#FORGOTTEN")
@@ -50,14 +56,19 @@ def of_the_others(world: World) -> list[str]:
 
 def test_nothing_is_left_and_nobody_else_is_touched() -> None:
     with stack() as world:
+        keep_versions(world)
         fill(world)
         rename(world)
         other = tenant_of(world.here, EMAILS[3])
         Ledger(world.here.deps.table, other, world.here.deps.clock).grant("own", 7)
         world.here.s3.put_object(Bucket=world.here.bucket, Key=f"{other}/images/a.webp", Body=b"a")
-        for key in (f"{world.ctx.tenant}/images/again.webp", f"{world.ctx.tenant}/images/again.webp"):  # two versions and a mark
-            world.here.s3.put_object(Bucket=world.here.bucket, Key=key, Body=b"a")
+        key = f"{world.ctx.tenant}/images/again.webp"
+        for body in (b"first", b"second"):
+            world.here.s3.put_object(Bucket=world.here.bucket, Key=key, Body=body)
         world.here.s3.delete_object(Bucket=world.here.bucket, Key=key)
+        assert sum(file.key == key for file in world.here.file_versions(world.ctx.tenant)) == 3  # and the mark that it was deleted
+        user = world.ctx.repository(USER).under((f"{world.ctx.tenant}#A", "U#"))[0].id
+        throttle.count(world.here.deps.ops, f"U#{user}", "planner", 60, 1_000_000)
         world.stack.drain()
         names, others = named(world), of_the_others(world)
         assert traces(world, *names).keys() == set(names)
@@ -78,6 +89,7 @@ def test_nothing_is_left_and_nobody_else_is_touched() -> None:
 
 def test_cut_off_anywhere_it_goes_on() -> None:
     with stack() as world:
+        keep_versions(world)
         fill(world)
         rename(world)
         world.stack.drain()

@@ -128,16 +128,22 @@ def _flip(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
-def _other_tenant(folder: Path) -> None:
-    """As somebody would who makes an export by hand: with a sum that fits."""
+def _by_hand(folder: Path, change: Callable[[dict[str, Any]], bool]) -> None:
+    """As somebody would who makes an export: with a sum that fits. change: of an item, whether it was the one to change."""
     path, about = folder / "business.jsonl", json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    first, *others = path.read_bytes().splitlines(keepends=True)
-    item = json.loads(first)
-    item["pk"] = {"S": "somebody#A"}
-    item.pop("tenant", None)
-    path.write_bytes(b"".join([json.dumps(item).encode() + b"\n", *others]))
+    found = [json.loads(text) for text in path.read_bytes().splitlines()]
+    assert any([change(item) for item in found])
+    path.write_bytes(b"".join(json.dumps(item).encode() + b"\n" for item in found))
     about["sections"]["business"]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def _set(item: dict[str, Any], partition: str, **values: Any) -> bool:
+    """Change an item of a partition that ends so."""
+    if not item["pk"]["S"].endswith(f"#{partition}"):
+        return False
+    item.update(values)
+    return True
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
@@ -150,7 +156,16 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "a lost section": (lambda f: (f / "users.jsonl").unlink(), "users.jsonl cannot be read"),
     "a changed file": (lambda f: _flip(min((f / "files").iterdir())), "is damaged"),
     "a lost file": (lambda f: min((f / "files").iterdir()).unlink(), "cannot be read"),
-    "somebody else's item": (_other_tenant, "belongs to somebody else"),
+    "somebody else's item": (lambda f: _by_hand(f, lambda i: _set(i, "K", pk={"S": "somebody#A"})), "belongs to somebody else"),
+    "a plan": (
+        lambda f: _by_hand(f, lambda i: _set(i, "K", pk={"S": "G#PLAN"}, tenant={"S": i["pk"]["S"][:8]})),
+        "belongs to somebody else",
+    ),
+    "an operator": (lambda f: _by_hand(f, lambda i: "role" in i and _set(i, "A", role={"S": "developer"})), "may see other accounts"),
+    "an operator's account": (
+        lambda f: _by_hand(f, lambda i: "slug" in i and _set(i, "A", system={"BOOL": True})),
+        "may see other accounts",
+    ),
 }
 
 

@@ -14,6 +14,7 @@ from chalicelib.auth.accounts import ACCOUNT
 from chalicelib.core.errors import UpstreamUnavailable
 from chalicelib.integration import drip
 from chalicelib.integration.slots import DAYS, PublishSlots, places_after
+from chalicelib.writer.content import CONTENT
 from tests.fakes import RecordingJobs
 from tests.writer.conftest import Desk
 
@@ -230,6 +231,18 @@ def test_nothing_goes_online_for_an_account_that_is_suspended(desk: Desk, publis
     assert due(desk, one) == []
     found = desk.api.get(f"writer/content/{one}").data
     assert (found["sync_status"], found["publish_at"]) == ("failed", None) and "account" in found["sync_reason"]
+
+
+@pytest.mark.parametrize(("closed", "said"), [("inactive", "switched off"), ("deleted", "deleted")])
+def test_nothing_goes_online_on_a_site_that_is_closed(desk: Desk, publisher: Any, closed: str, said: str) -> None:
+    desk.connected()
+    one, soon, ctx = desk.content("One")["id"], desk.api.deps.clock.now() + timedelta(minutes=1), desk.api.ctx
+    desk.api.post(f"writer/content/{one}/schedule", {"publish_at": soon.isoformat()})
+    ctx.repository(ACCOUNT).patch(ctx.tenant, {"closed": {desk.place.site_id: closed}})
+    at(desk, soon)
+    assert due(desk, one) == [] and not publisher.posts
+    found = ctx.repository(CONTENT).get(one)
+    assert (found.sync_status, found.publish_at) == ("failed", None) and said in (found.sync_reason or "")
 
 
 def test_what_is_refused(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core.context import Context
-from chalicelib.core.errors import NotFound
+from chalicelib.core.errors import NotFound, UpstreamUnavailable
 from chalicelib.core.ids import new_tenant_id
 from chalicelib.core.table import Table, Write
 from chalicelib.system import progress
@@ -48,6 +48,18 @@ def owner(ctx: ContextFactory, table: CountingTable) -> Context:
 
 def states(shown: dict[str, Any]) -> list[tuple[str, int]]:
     return [(i["state"], i["percentage"]) for i in shown["items"]]
+
+
+def test_work_that_cannot_be_queued_ends_its_task(owner: Context) -> None:
+    task = progress.open_task(owner, "sync", 1)
+    with progress.failing(owner, task):
+        pass
+    assert progress.progress(owner, task)["state"] == "pending"
+    with pytest.raises(UpstreamUnavailable), progress.failing(owner, task):
+        raise UpstreamUnavailable("The queue takes nothing.")
+    shown = progress.progress(owner, task)
+    assert (shown["state"], shown["message"]) == ("failed", "The queue takes nothing.")
+    assert shown["error"]["code"] == UpstreamUnavailable.code
 
 
 def test_each_item_and_the_whole(owner: Context, clock: FixedClock) -> None:

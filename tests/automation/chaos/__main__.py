@@ -130,7 +130,7 @@ def _scenarios(pool: ProcessPoolExecutor, bases: dict[str, Undisturbed], seed: i
     dice, tasks = random.Random(seed), []
     for scenario in SCENARIOS:
         points = bases[scenario.name].points
-        own, stages = [p for p in points if p.part not in STAGES], [p for p in points if p.part in STAGES]
+        own, stages = [p for p in points if p.part not in STAGES], [p for p in points if p.part in scenario.stages]
         for point in (*own, *dice.sample(stages, scenario.sample)):
             tasks.append(Task(dice.randrange(10**6), point, scenario=scenario.name))
             tasks.append(Task(dice.randrange(10**6), point, "stalls", dice.randrange(SLEEP_MAX), scenario=scenario.name))

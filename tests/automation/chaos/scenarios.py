@@ -4,7 +4,7 @@ What people ask for is an invocation that can die as any other; who gets no answ
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from chalicelib.automation.state_machine import definition
 from chalicelib.core.errors import UpstreamRejected, UpstreamUnavailable
 from tests.automation.accounts import Account
 from tests.automation.chaos.judge import all_runs
+from tests.automation.chaos.lives import STAGES
 from tests.automation.chaos.small_world import SmallWorld
 from tests.automation.faults import LambdaDied
 
@@ -34,7 +35,7 @@ class Step:
 @dataclass(frozen=True)
 class Scenario:
     """options: of the run; settings: of the site; before: of the world; figures: the run's own figures come out as an undisturbed run's,
-    whoever dies; sample: in how many points of its stages somebody dies, besides all those of the run itself."""
+    whoever dies; stages: in which somebody dies, besides what is part of the run itself, and sample: in how many of their points."""
 
     name: str
     steps: tuple[Step, ...] = ()
@@ -42,6 +43,7 @@ class Scenario:
     settings: dict[str, Any] = field(default_factory=dict)
     before: Callable[[SmallWorld], None] = lambda world: None
     figures: bool = True
+    stages: Sequence[str] = STAGES
     sample: int = 12
 
 
@@ -149,7 +151,8 @@ SCENARIOS = (
     ),
     Scenario("cancelled, then another", (Step("cancel", cancel, enters("Each4")), ANOTHER), figures=False),
     Scenario("paused at a death", (Step("pause", pause, somebody_died), RESUME, RESUME), sample=60),
-    Scenario("cancelled at a death", (Step("cancel", cancel, somebody_died), ANOTHER, LATER), figures=False, sample=60),
+    # not in stage 1: a clustering that is cut off between two clusters leaves too few keywords for another
+    Scenario("cancelled at a death", (Step("cancel", cancel, somebody_died), ANOTHER, LATER), figures=False, stages=STAGES[1:], sample=60),
     Scenario("begun by an older version", (Step("", deploy, enters("Each2")), Step("", lose, enters("Each6"))), before=older_machine),
 )
 STRAIGHT = Scenario("undisturbed")
