@@ -40,7 +40,8 @@ class WordPressAnswer:
     def said(self) -> str:
         """What WordPress says, for a person."""
         message = self.data.get("message", "") if isinstance(self.data, dict) else ""
-        return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", str(message))).split())[:SAID_CHARACTERS]
+        words = re.sub(r"<[^<>]*>", " ", str(message)[: 20 * SAID_CHARACTERS])  # a page of markup may stand before the first word
+        return " ".join(html.unescape(words).split())[:SAID_CHARACTERS]
 
     def objects(self) -> list[dict[str, Any]]:
         """The answer as a list of objects; a single object is a list of one."""

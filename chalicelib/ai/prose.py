@@ -23,6 +23,7 @@ PLACEHOLDER = re.compile(
 )
 RUN_WORDS = 6
 SENTENCE_END = re.compile("[.!?:;\u2026\u3002\uff01\uff1f\u061f\u0964)\"'\u201d\u2019\u00bb]$")
+WHOLE = ("</table>", "</ul>", "</ol>")  # what was cut off closes no tag; cells and entries need not be sentences
 SENTENCE_BREAK = re.compile("(?<=[.!?\u2026\u3002\uff01\uff1f\u061f\u0964])\\s+|\n")
 FAQ_HEADING = re.compile(
     r"\bfaqs?\b|frequently asked|questions (?:and|&) answers|h\u00e4ufig|fragen und antworten|questions fr\u00e9quentes|foire aux questions"
@@ -138,7 +139,8 @@ def html_problems(body: str, *, part: bool = False) -> list[str]:
     if part and 2 in reader.headings:
         found.append("The section must not contain an h2: its heading is added, and the other sections are written separately.")
     ending = text.rstrip().rsplit("\n", 1)[-1].strip()
-    if not body.rstrip().endswith(">") or reader.open or not SENTENCE_END.search(ending):
+    complete = body.rstrip().endswith(WHOLE) or SENTENCE_END.search(ending)
+    if not body.rstrip().endswith(">") or reader.open or not complete:
         found.append(f"The body is cut off; it ends with {ending[-60:]!r}.")
     elif reader.unbalanced:
         found.append(f"Tags that close nothing or in the wrong order: {', '.join(sorted(set(reader.unbalanced)))}.")

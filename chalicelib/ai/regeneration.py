@@ -20,9 +20,10 @@ from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.ideas import IDEA, Idea
 from chalicelib.system.origin import Origin
 from chalicelib.writer.content import CONTENT, Content, body_html, body_write
-from chalicelib.writer.html import normalize_content, outline, plain_text, word_count
+from chalicelib.writer.html import outline, plain_text, word_count
 from chalicelib.writer.images import when_drawn
 from chalicelib.writer.likeness import sketch_write
+from chalicelib.writer.normalization import normalize_content
 from chalicelib.writer.scoring import scored
 from chalicelib.writer.tasks import TASK
 

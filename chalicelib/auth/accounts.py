@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.entity import Entity, Placement, Record
-from chalicelib.core.errors import Forbidden
+from chalicelib.core.errors import Forbidden, NotFound
 from chalicelib.core.service import Service
 from chalicelib.core.table import Query
 from chalicelib.system.authors import AUTHOR
@@ -86,11 +86,19 @@ def account_summary(account: Account, credits: int) -> dict[str, Any]:
 
 
 def own_account(ctx: Context) -> Account:
-    return Accounts(ctx).own()
+    """Raises: NotFound."""
+    if (account := find_account(ctx)) is None:
+        raise NotFound()
+    return account
 
 
 def find_account(ctx: Context) -> Account | None:
-    return ctx.repository(ACCOUNT).find(ctx.tenant)
+    """The scope's account, looked up once for each piece of work."""
+    memo = ctx.memo if ctx.memo is not None else {}
+    if "account" not in memo:
+        memo["account"] = ctx.repository(ACCOUNT).find(ctx.tenant)
+    found: Account | None = memo["account"]
+    return found
 
 
 def why_shut(ctx: Context, site_id: str) -> str | None:

@@ -24,7 +24,7 @@ from chalicelib.auth.people import Invitation, Users
 from chalicelib.auth.sites import SECTOR, SITE, Sectors, Sites
 from chalicelib.auth.users import EMAIL, USER
 from chalicelib.billing import plans
-from chalicelib.billing.credits import Ledger
+from chalicelib.billing.credits import ledger_of
 from chalicelib.core.answers import answer_model
 from chalicelib.core.context import Context
 from chalicelib.core.errors import Duplicate, NotAuthenticated, PreconditionFailed, Throttled, TooLarge, UnreadableFile, ValidationFailed
@@ -88,7 +88,7 @@ class MeBody(Body):
 
 
 def _credits(ctx: Context) -> int:
-    return Ledger(ctx.deps.table, ctx.tenant, ctx.deps.clock).balance().available
+    return ledger_of(ctx).balance().available
 
 
 def _token(call: Call) -> str:

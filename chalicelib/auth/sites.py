@@ -261,8 +261,12 @@ def _need(ctx: Context, entity: Entity[Any], name: str, public_id: str) -> Any:
 
 
 def get_site(ctx: Context, site_id: str) -> Site:
-    """Raises: NotFound."""
-    return Sites(ctx).get(site_id)
+    """The site, looked up once for each piece of work. Raises: NotFound."""
+    memo = ctx.memo if ctx.memo is not None else {}
+    if f"site {site_id}" not in memo:
+        memo[f"site {site_id}"] = Sites(ctx).get(site_id)
+    found: Site = memo[f"site {site_id}"]
+    return found
 
 
 def active_sectors(ctx: Context, site_id: str) -> list[Sector]:

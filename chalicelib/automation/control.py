@@ -9,7 +9,7 @@ from chalicelib.automation.estimate import estimate
 from chalicelib.automation.history import EVENTS_MAX
 from chalicelib.automation.run_caps import give_back, set_aside
 from chalicelib.automation.runs import ACTIVE, Run, Runs
-from chalicelib.billing.credits import Ledger
+from chalicelib.billing.credits import ledger_of
 from chalicelib.core.context import Context
 from chalicelib.core.errors import AppError, Conflict, OutOfCredits, Retryable, RunActive, ValidationFailed
 from chalicelib.core.ids import stamp
@@ -46,7 +46,7 @@ def start(
     if (holder := runs.holder(site_id)) is not None:
         raise RunActive(run_id=holder.id)
     needed = estimate(ctx, site_id, sectors)
-    available = Ledger(ctx.deps.table, ctx.tenant, ctx.deps.clock).balance().available
+    available = ledger_of(ctx).balance().available
     if needed["required"] > available:
         raise OutOfCredits(needed["required"], available)
     run = runs.begin(

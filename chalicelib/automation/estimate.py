@@ -1,19 +1,19 @@
 """What a run would cost: what is pending and what it will become, at the price table's prices."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from chalicelib.ai.affordable import cost
 from chalicelib.ai.clustering import group
 from chalicelib.ai.functions.auto_cluster import MAX_KEYWORDS, MIN_KEYWORDS
+from chalicelib.ai.functions.generate_ideas import ideas_wanted
 from chalicelib.auth.sites import Site, get_site
 from chalicelib.automation.config import config_of
-from chalicelib.automation.waiting import ideas_of
-from chalicelib.billing.credits import Ledger
+from chalicelib.billing.credits import ledger_of
 from chalicelib.core.context import Context, ProviderChoice
 from chalicelib.planner.clusters import Clusters
 from chalicelib.planner.ideas import Ideas
 from chalicelib.planner.keywords import Keywords
-from chalicelib.system.provider_choice import price_for
 from chalicelib.writer.content import Contents
 from chalicelib.writer.tasks import Tasks
 
@@ -33,7 +33,7 @@ def estimate(ctx: Context, site_id: str, sectors: list[str]) -> dict[str, Any]:
     site, cap = get_site(ctx, site_id), config_of(ctx, site_id).max_items_per_stage
     texts = [block for s in sectors for block in _blocks([k.keyword for k in Keywords(ctx).pending(s)])][:cap]
     blocks = [len(block) for block in texts]
-    found = [ideas_of(site, c.keywords_count) for s in sectors for c in Clusters(ctx).pending(s)]
+    found = [ideas_wanted(site, c.keywords_count) for s in sectors for c in Clusters(ctx).pending(s)]
     coming, ideas_coming = expected(site, [size for block in texts for size in cluster_sizes(ctx, block)])
     taken = len(found) + coming if cap is None else min(cap, len(found) + coming)
     per_cluster = ideas_coming / coming if coming else 0
@@ -45,16 +45,16 @@ def estimate(ctx: Context, site_id: str, sectors: list[str]) -> dict[str, Any]:
     drawing = (drawing + [1 + site.in_article_images for _ in prompts])[:cap]
     review = ([0 for s in sectors for _ in Contents(ctx).waiting(s, "review")] + drawing)[:cap]
     rows = [
-        (1, sum(blocks), _cost(ctx, "clustering", blocks)),
-        (2, taken, _cost(ctx, "idea", [1] * new_ideas)),
+        (1, sum(blocks), cost(ctx, "clustering", blocks)),
+        (2, taken, cost(ctx, "idea", [1] * new_ideas)),
         (3, len(ideas), 0),
-        (4, len(tasks), _cost(ctx, "content", tasks)),
-        (5, len(prompts), _cost(ctx, "image_prompts", [1] * len(prompts))),
-        (6, len(drawing), _cost(ctx, "image", [1] * sum(drawing))),
+        (4, len(tasks), cost(ctx, "content", tasks)),
+        (5, len(prompts), cost(ctx, "image_prompts", [1] * len(prompts))),
+        (6, len(drawing), cost(ctx, "image", [1] * sum(drawing))),
         (7, len(review), 0),
     ]
     total = sum(credits for _, _, credits in rows)
-    balance = Ledger(ctx.deps.table, ctx.tenant, ctx.deps.clock).balance().available
+    balance = ledger_of(ctx).balance().available
     return {
         "stages": [{"number": n, "items": items, "credits": credits} for n, items, credits in rows],
         "total": total,
@@ -75,14 +75,9 @@ def expected(site: Site, sizes: Sequence[int]) -> tuple[int, int]:
     """How many clusters there will be, and how many ideas those get on this site. sizes: see `cluster_sizes`."""
     if not sizes:
         return 0, 0
-    return max(1, round(SHARE * len(sizes))), max(1, round(SHARE * sum(ideas_of(site, size) for size in sizes)))
+    return max(1, round(SHARE * len(sizes))), max(1, round(SHARE * sum(ideas_wanted(site, size) for size in sizes)))
 
 
 def _blocks(keywords: Sequence[str]) -> list[Sequence[str]]:
     """The calls that cluster so many keywords of one sector; none when they are too few."""
     return [keywords[at : at + MAX_KEYWORDS] for at in range(0, len(keywords), MAX_KEYWORDS)] if len(keywords) >= MIN_KEYWORDS else []
-
-
-def _cost(ctx: Context, operation: str, units: Iterable[int]) -> int:
-    price = price_for(ctx, operation)
-    return sum(price.charge(n) for n in units)

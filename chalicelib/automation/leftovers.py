@@ -29,16 +29,19 @@ def settle_leftovers(deps: Deps, now: datetime) -> int:
 
 def _looked_at(deps: Deps, row: Item) -> int:
     ctx = Context(Scope.worker(row["tenant"], "scheduler"), deps)
-    run = ctx.repository(RUN).find(row["run"])
     try:
+        run = ctx.repository(RUN).find(row["run"])
         if run is not None and run.status not in ACTIVE:  # what goes on again looks at it itself
             _settle(ctx, run)
         deps.ops.write(remove((row["pk"], row["sk"])))
     except AppError as error:
         logger().warning("what a run left is not settled", extra={"run": row["run"], "code": error.code, "detail": error.message})
-        count("ScheduleFailures", Step="settle")
-        return 0
-    return 1
+    except Exception:  # one run's broken data must not hold up the others
+        logger().exception("what a run left is not settled", extra={"run": row["run"]})
+    else:
+        return 1
+    count("ScheduleFailures", Step="settle")
+    return 0
 
 
 def _settle(ctx: Context, run: Run) -> None:

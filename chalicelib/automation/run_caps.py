@@ -14,7 +14,7 @@ from chalicelib.auth.sites import get_site
 from chalicelib.automation.config import AutomationConfig, config_of
 from chalicelib.automation.run_record import RUN, Run
 from chalicelib.billing.caps import Cap, CapReached, of_day, of_month, of_run
-from chalicelib.billing.credits import Ledger
+from chalicelib.billing.credits import ledger_of
 from chalicelib.core.context import Context
 from chalicelib.core.errors import OutOfCredits
 from chalicelib.core.observability import logger
@@ -56,12 +56,12 @@ def set_aside(ctx: Context, run: Run, credits: int) -> None:
     """Set the run's credits aside, so that nobody else can spend what it was promised at its start. Raises: OutOfCredits."""
     if credits:
         about = {"operation_type": "run", "run_id": run.id, "site_id": run.site_id, "description": "Credits set aside for a run"}
-        _ledger(ctx).envelope(envelope_of(run.id), credits, details=about)
+        ledger_of(ctx).envelope(envelope_of(run.id), credits, details=about)
 
 
 def keep_aside(ctx: Context, run: Run) -> None:
     """Have what is set aside for the run last as long as it goes on. Whatever is missing the run reserves as it goes."""
-    ledger = _ledger(ctx)
+    ledger = ledger_of(ctx)
     hold = ledger.find(envelope_of(run.id))
     if hold is not None and hold.state == "held":
         try:
@@ -72,10 +72,6 @@ def keep_aside(ctx: Context, run: Run) -> None:
 
 def give_back(ctx: Context, run: Run, reason: str) -> None:
     """Give back what is set aside for a run that stands still or has ended; what its items in hand have taken stays theirs."""
-    ledger = _ledger(ctx)
+    ledger = ledger_of(ctx)
     if ledger.find(envelope_of(run.id)) is not None:
         ledger.void(envelope_of(run.id), reason[:500])
-
-
-def _ledger(ctx: Context) -> Ledger:
-    return Ledger(ctx.deps.table, ctx.tenant, ctx.deps.clock)

@@ -10,12 +10,13 @@ from chalicelib.ai.engine import Done
 from chalicelib.ai.engine import run as ai_run
 from chalicelib.ai.function import Report
 from chalicelib.ai.functions.auto_cluster import MIN_KEYWORDS
+from chalicelib.ai.functions.generate_ideas import ideas_wanted
 from chalicelib.auth.sites import get_site
 from chalicelib.automation.config import AutomationConfig
 from chalicelib.automation.run_caps import run_options
 from chalicelib.automation.run_record import STAGE_NAMES, Run
 from chalicelib.automation.sectors import cluster_sector, further_blocks, sectors_to_cluster
-from chalicelib.automation.waiting import Waiting, ideas_of
+from chalicelib.automation.waiting import Waiting
 from chalicelib.core.context import Context
 from chalicelib.core.entity import Entity
 from chalicelib.core.errors import Conflict
@@ -112,7 +113,7 @@ def _too_few(ctx: Context, site_id: str, sectors: list[str], config: AutomationC
 
 
 def _ideas_of_cluster(ctx: Context, cluster: Cluster) -> int:
-    return ideas_of(get_site(ctx, site_of(cluster.id)), cluster.keywords_count)
+    return ideas_wanted(get_site(ctx, site_of(cluster.id)), cluster.keywords_count)
 
 
 def _queue_idea(ctx: Context, idea_id: str, op: str, run_id: str, report: Report) -> Done:

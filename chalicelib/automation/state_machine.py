@@ -20,6 +20,7 @@ LAMBDA_FAULTS = [
     "Lambda.Unknown",
     "Sandbox.Timedout",
     "Runtime.ExitError",
+    "Runtime.Unknown",  # Source: aws-lambda-go issue 535: what an environment that died while it started was reported as
     "States.Timeout",
     "States.HeartbeatTimeout",
 ]

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-from chalicelib.ai.functions.generate_ideas import KEYWORDS_PER_IDEA
-from chalicelib.auth.sites import Site
-
 
 @dataclass(frozen=True)
 class Waiting:
@@ -12,8 +9,3 @@ class Waiting:
 
     id: str
     units: int = 0
-
-
-def ideas_of(site: Site, keywords: int) -> int:
-    """How many ideas a cluster of so many keywords gets, the rule of `generate_ideas`."""
-    return max(1, min(site.ideas_per_cluster, keywords, -(-keywords // KEYWORDS_PER_IDEA)))

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from chalicelib.auth.accounts import ACCOUNT, Account
+from chalicelib.auth.accounts import Account, find_account
 from chalicelib.billing.credits import Ledger
 from chalicelib.billing.prices import Overrides, price_table
 from chalicelib.core.context import Context, Deps
@@ -133,8 +133,8 @@ def plan_of(ctx: Context) -> Plan:
     """The plan of the scope's account, looked up once for each piece of work. Raises: ValidationFailed when there is none of its name."""
     memo = ctx.memo if ctx.memo is not None else {}
     if "plan" not in memo:
-        item = ctx.deps.table.get(ACCOUNT.place.key(ctx.tenant, ctx.tenant))
-        memo["plan"] = the_plan(ctx.deps, str(item["plan"])) if item else _NO_ACCOUNT
+        account = find_account(ctx)
+        memo["plan"] = the_plan(ctx.deps, account.plan) if account else _NO_ACCOUNT
     found: Plan = memo["plan"]
     return found
 

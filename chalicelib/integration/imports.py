@@ -13,8 +13,9 @@ from chalicelib.integration.publish_record import content_of, lookup_write, reco
 from chalicelib.ports import RemoteArticle, RemotePost, RemoteState
 from chalicelib.writer.content import CONTENT, Content, body_write
 from chalicelib.writer.editing import MAX_HTML_CHARACTERS, Editor
-from chalicelib.writer.html import normalize_content, plain_text, word_count
+from chalicelib.writer.html import plain_text, word_count
 from chalicelib.writer.likeness import sketch_write
+from chalicelib.writer.normalization import normalize_content
 from chalicelib.writer.taxonomies import ensure_terms
 from chalicelib.writer.terms import count_writes
 

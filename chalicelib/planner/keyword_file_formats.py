@@ -87,6 +87,7 @@ _AHREFS = frozenset(("global volume", "parent keyword", "parent topic", "traffic
 _INTENT_FLAGS = frozenset(("branded", "local", "informational", "commercial", "transactional", "navigational"))
 _LAST = 1000  # the order of names that give way to any other
 _UNIT = re.compile(r"(.*\S) ?[(\[](.+)[)\]]")
+_NAME_CHARS = 200  # a longer cell is no column's name; the form above would take time by its square
 _WITH_UNIT = ("volume", "difficulty", "cpc", "keyword", "intent")
 _COMPARED = re.compile(r".+ (clicks|impressions|ctr|position)")
 
@@ -97,7 +98,7 @@ def _lookup(name: str, index: Mapping[str, tuple[str, int]]) -> tuple[str, int, 
         return (*index[name], None)
     if name in _REASONS:
         return "", 0, None
-    if match := _UNIT.fullmatch(name):
+    if len(name) <= _NAME_CHARS and (match := _UNIT.fullmatch(name)):
         column, order = index.get(match[1], ("", 0))
         known = is_market(match[2])
         if column in _WITH_UNIT and (known or len(match[2]) <= 5) and match[2] != "all":

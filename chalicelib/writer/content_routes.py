@@ -20,10 +20,10 @@ from chalicelib.writer.answers import (
 )
 from chalicelib.writer.content import CONTENT, Content, body_html, revisions
 from chalicelib.writer.editing import EDITABLE, MAX_HTML_CHARACTERS, Editor, NewContent
-from chalicelib.writer.html import normalize_content
 from chalicelib.writer.images import grouped, images_of
 from chalicelib.writer.json_ld import described
 from chalicelib.writer.metadata import map_metadata
+from chalicelib.writer.normalization import normalize_content
 from chalicelib.writer.removal import delete_content, kept_online, restore_content
 from chalicelib.writer.scoring import as_fields, check
 from chalicelib.writer.taxonomies import ensure_terms

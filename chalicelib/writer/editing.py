@@ -14,8 +14,8 @@ from chalicelib.core.table import Write
 from chalicelib.planner.cluster_figures import content_deltas, figure_writes
 from chalicelib.planner.ideas import ContentType
 from chalicelib.writer.content import CONTENT, Content, Contents, body_html, body_write
-from chalicelib.writer.html import normalize_content
 from chalicelib.writer.likeness import sketch_write
+from chalicelib.writer.normalization import normalize_content
 from chalicelib.writer.scoring import CHECKED, scored
 from chalicelib.writer.terms import count_writes, known_terms
 

@@ -121,6 +121,7 @@ def test_good_article_has_no_problems() -> None:
         ("<p>{filler}</p><p>{filler}</p>", "no h2"),
         ("<p>{filler}</p><h2>Weigh</h2><p>And then the", "cut off"),
         ("<p>{filler}</p><h2>Weigh</h2><p>And then the</p>", "cut off"),
+        ("<p>{filler}</p><h2>Weigh</h2><ul><li>Stir well</li><li>And then the", "cut off"),
         ("<p>{filler}</p><h2>Weigh</h2><p>**Bold** words.</p>", "Markdown"),
         ("<p>{filler}</p><h2>Weigh</h2><p>Lorem ipsum dolor.</p>", "placeholder"),
         ("<p>{filler}</p><h2>Weigh</h2><p>As <a href='https://x.test/study'>a study</a> says.</p>", "Links that were not given"),
@@ -132,6 +133,12 @@ def test_good_article_has_no_problems() -> None:
 )
 def test_article_problems(html: str, found: str) -> None:
     assert any(found in p for p in problems(article(html=html.format(filler=FILLER)), article_facts())), found
+
+
+@pytest.mark.parametrize("end", ["<table><tr><td>Count the steps</td></tr></table>", "<ul><li>Stir well</li></ul>\n", "<ol><li>Wait</li></ol>"])
+def test_a_body_that_ends_with_a_table_or_a_list_is_whole(end: str) -> None:
+    assert prose.html_problems(f"<h2>Weigh</h2><p>Grounds and water.</p>{end}") == []
+    assert prose.html_problems(f"<p>Grounds and water.</p>{end}", part=True) == []
 
 
 def test_article_keywords_and_language() -> None:

@@ -15,7 +15,7 @@ from chalicelib.billing.audit import audit_account
 from chalicelib.billing.credits import Ledger
 from chalicelib.billing.prices import price_of
 from chalicelib.core.context import Context, Deps
-from chalicelib.core.errors import InvalidAnswer, OutOfCredits, Stale, UpstreamRejected, UpstreamUnavailable
+from chalicelib.core.errors import Duplicate, InvalidAnswer, OutOfCredits, Stale, UpstreamRejected, UpstreamUnavailable
 from chalicelib.core.table import Write, put, put_new
 from chalicelib.system.origin import Origin
 from tests.conftest import ContextFactory
@@ -175,7 +175,7 @@ def test_without_credits_nothing_is_asked(bench: Bench) -> None:
 
 
 def test_an_answer_is_applied_to_what_is_there_now(bench: Bench) -> None:
-    bench.toy.stops = [Stale(), Stale()]
+    bench.toy.stops = [Stale(), Duplicate()]  # changed by another, made by another
     assert bench.run(words("a")).credits == 2
     assert bench.toy.loads == 3 and len(bench.model.asked) == 1, "the answer stands"
     bench.sound(98)

@@ -16,12 +16,12 @@ from chalicelib.adapters.offline_embedder import MiniLMEmbedder, TfidfEmbedder, 
 from chalicelib.adapters.offline_text import OfflineTextModel
 from chalicelib.ai import registry
 from chalicelib.ai.engine import run as ai_run
+from chalicelib.ai.functions.generate_ideas import ideas_wanted
 from chalicelib.auth.accounts import ACCOUNT
 from chalicelib.auth.sites import Sites, get_site
 from chalicelib.automation import control
 from chalicelib.automation.estimate import BY_WORDS, SHARE, cluster_sizes, estimate, expected
 from chalicelib.automation.schedule import save_config
-from chalicelib.automation.waiting import ideas_of
 from chalicelib.billing.credits import Ledger
 from chalicelib.billing.plans import PLAN
 from chalicelib.core.context import Context, Deps, ProviderChoice
@@ -157,7 +157,7 @@ def test_nothing_is_expected_of_nothing(owner: Context, place: Place) -> None:
     site = get_site(owner, place.site_id)
     assert expected(site, []) == (0, 0) and expected(site, [1]) == (1, 1)
     sizes = [1, 5, 9, 25] * 10
-    assert expected(site, sizes) == (round(SHARE * 40), round(SHARE * sum(ideas_of(site, size) for size in sizes)))
+    assert expected(site, sizes) == (round(SHARE * 40), round(SHARE * sum(ideas_wanted(site, size) for size in sizes)))
     assert sorted(cluster_sizes(owner, ["green tea cups", "green tea cup", "sun dial", "sun dials"])) == [2, 2]
     empty = estimate(owner, place.site_id, [place.sector_id])
     assert empty["total"] == empty["required"] == 0 and [s["items"] for s in empty["stages"]] == [0] * 7

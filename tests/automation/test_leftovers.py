@@ -6,7 +6,7 @@ from chalicelib.automation import control
 from chalicelib.automation.leftovers import NOBODY_AT_WORK, settle_leftovers
 from chalicelib.automation.run_record import LEFT
 from chalicelib.core.table import Query
-from tests.automation.chaos.lives import BEFORE, BETWEEN, Fate, Life, Lives
+from tests.automation.chaos.lives import BEFORE, BETWEEN, Fate, Life, Lives, Stalled
 from tests.automation.chaos.runs import Beginning, beginning, continued
 from tests.automation.chaos.scenarios import cancel, retry
 
@@ -70,4 +70,19 @@ def test_a_run_that_goes_on_again_looks_itself(start: Beginning) -> None:
         assert settle_leftovers(world.deps, world.clock.now()) == 1
         world.work()
         assert account.shown(run)["status"] == "completed" and [s["done"] for s in account.shown(run)["stages"]] == [1, *[2] * 6]
+        account.sound()
+
+
+def test_a_run_that_is_cancelled_before_its_credits_are_set_aside(start: Beginning) -> None:
+    """Whoever asked for it has made its record and stands still; somebody sees and cancels it; then the first goes on."""
+    asking = Lives(lambda lives, life: "stalls" if not lives.deaths and (life.name, life.step) == ("run_now", 1) else "lives")
+    asking.wakes_after, asking.stalls = 1_000, ("run_now", 1)
+    with continued(start, 1, lives=asking) as (world, account):
+        with pytest.raises(Stalled):
+            asking.live("run_now", {}, lambda: control.start(account.ctx, account.site))
+        run = account.runs.holder(account.site)
+        assert run is not None and control.cancel(account.ctx, run.id).status == "cancelled"
+        asking.wake_all()
+        world.work()
+        assert account.shown(run.id)["credits"] == 0 and account.published() == []
         account.sound()

@@ -1,6 +1,8 @@
 """Granted against used, both ways: an extra grant and a missing one are both named."""
 
 import copy
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,6 +99,21 @@ def test_the_templates_roles_are_what_is_compared(declared: dict[str, Any]) -> N
         "used and not granted: Sweeper: dynamodb:UpdateItem on AppTable",
         "granted and never used: Sweeper: dynamodb:DeleteItem on AppTable",
     ]
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_make_test_fails_by_it_and_says_what_to_mend(
+    declared: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], missing: bool
+) -> None:
+    """What the suite's workers wrote, one of them without a call that nobody else makes."""
+    seen = sorted((g.function, g.action, g.resource) for g in granted.grants(declared))
+    seen.remove(("Sweeper", "dynamodb:UpdateItem", "AppTable")) if missing else None
+    for worker in range(2):
+        (tmp_path / f"{worker}.json").write_text(json.dumps(seen[worker::2]))
+    assert granted.main([str(tmp_path)]) == int(missing)
+    said = capsys.readouterr()
+    assert ("granted and never used: Sweeper: dynamodb:UpdateItem on AppTable" in said.out) is missing
+    assert ("Mend infra/permissions.yaml" in said.err) is missing
 
 
 def test_only_plain_grants_are_understood(declared: dict[str, Any]) -> None:

@@ -16,6 +16,8 @@ import pytest
 from infra import derive
 from infra.build import template
 from infra.parity import swaps
+from tests.parity import plugin
+from tests.parity.exceptions import EXCEPTIONS
 from tests.parity.table import Row, rows, sound, table
 
 HERE = swaps.Here(Path("/runtime"), keys='{"keys": []}', address="http://127.0.0.1:1/api")
@@ -130,6 +132,26 @@ def test_the_bootstrap_in_the_zip_serves_a_handler(
     assert [path for path, _ in RuntimeApi.posted] == [path for path, _ in posts]
     for (_, body), (_, wanted) in zip(RuntimeApi.posted, posts, strict=True):
         assert body.items() >= wanted.items()
+
+
+class Collected:
+    """What the plugin needs of a collected test."""
+
+    def __init__(self, nodeid: str) -> None:
+        self.nodeid, self.markers = nodeid, list[pytest.MarkDecorator]()
+
+    def add_marker(self, marker: pytest.MarkDecorator) -> None:
+        self.markers.append(marker)
+
+
+def test_an_exception_has_to_fail_and_must_be_a_test() -> None:
+    named, other = Collected(next(iter(EXCEPTIONS))), Collected("tests/e2e/blackbox/test_blackbox.py::test_other")
+    plugin.pytest_collection_modifyitems([named, other])  # type: ignore[list-item]
+    (marker,) = named.markers
+    assert marker.name == "xfail" and marker.kwargs["strict"] is True and marker.kwargs["reason"]
+    assert other.markers == []
+    with pytest.raises(pytest.UsageError, match="no test any more"):
+        plugin.pytest_collection_modifyitems([other])  # type: ignore[list-item]
 
 
 def test_the_table_says_what_failed_and_what_never_ran(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ suite and `tests/parity` against it. Prints the parity table; exits 1 when a tes
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,10 +22,12 @@ from infra.parity.swaps import AFTERWARDS, SWAPS
 from tests.parity.table import rows, sound, table
 
 OUT = ROOT / "build" / "parity"
-LIMIT_SECONDS = float(os.environ.get("SECONDS_MAX", "900"))  # of everything: it takes about three minutes on two idle cores
+LIMIT_SECONDS = float(os.environ.get("SECONDS_MAX", "900"))  # of everything: it takes under four minutes on two busy cores
+GRACE_SECONDS = 60  # then it is ended from wherever it is
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}  # what Linux calls a processor -> what Lambda does
 PATIENCE = {"DONE_SECONDS": "150"}  # of the black-box suite: each function starts as a process, beside the others
 TOGETHER = ("tests/e2e/blackbox", "tests/parity/test_runs.py", "tests/parity/test_operations.py")
+ALONE = "tests/parity/test_deaths.py"  # kills functions, which others would notice
 LAST = "tests/parity/test_afterwards.py"
 
 
@@ -86,9 +89,10 @@ class Parity:
                 process.wait()
             self._running.clear()
         for log, wrong in zip(logs, failed, strict=True):
-            self.say(f"{log.stem}: {log.read_text(encoding='utf-8', errors='replace').strip().splitlines()[-1]}")
+            told = log.read_text(encoding="utf-8", errors="replace")
+            self.say(f"{log.stem}: {(told.strip().splitlines() or ['nothing'])[-1]}")
             if wrong:
-                print(log.read_text(encoding="utf-8", errors="replace")[-8000:])
+                print(told[-8000:])
 
 
 def main() -> int:
@@ -98,6 +102,9 @@ def main() -> int:
         return 1
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
+    for ended in (signal.SIGALRM, signal.SIGTERM):  # whatever ends this, the engine ends with it
+        signal.signal(ended, _ended)
+    signal.alarm(round(LIMIT_SECONDS) + GRACE_SECONDS)
     parity = Parity()
     package = parity.package()
     for name in [name for name in os.environ if name.startswith(("AWS_", "LOCAL_"))]:
@@ -111,7 +118,9 @@ def main() -> int:
             os.environ.update(settings(outputs, STAGE))
             _seed()
             os.environ.update(PATIENCE, TEST_PARITY="1", BASE_URL=outputs["ApiUrl"], MAILS_URL=f"{engine.url}/_ministack/ses/messages")
+            os.environ["PARITY_ENGINE"] = str(engine.process.pid)
             parity.tests(*TOGETHER)
+            parity.tests(ALONE)
             parity.tests(LAST)
         finally:
             shutil.copyfile(engine.log, OUT / "engine.log")
@@ -122,6 +131,10 @@ def main() -> int:
     print(f"  {AFTERWARDS}\n\n{table(found)}")
     parity.say("done")
     return 0 if sound(found) else 1
+
+
+def _ended(number: int, frame: object) -> None:
+    sys.exit(f"ended by {signal.Signals(number).name}")
 
 
 def _seed() -> None:

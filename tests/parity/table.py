@@ -11,6 +11,7 @@ ROWS = {
     "test_a_run_is_paused_in_the_middle_and_goes_on": "pause and resume in the middle of a run",
     "test_what_fails_for_good_is_a_dead_letter_and_is_replayed": "dead letters and make replay",
     "test_a_schedule_fires_and_starts_what_is_due_once": "a rule that fires, a run that starts once",
+    "test_a_run_whose_functions_are_killed": "a run whose functions are killed",
     "test_policies_are_in_force": "policies in force",
     "test_bootstrap_makes_the_first_system_user": "make bootstrap",
     "test_every_function_ran_and_none_was_refused_anything": "every function ran, none was refused anything",

@@ -232,3 +232,10 @@ def test_the_examples_are_clean(name: str, tool: str, least: int) -> None:
     file = read_keyword_file((EXAMPLES / name).read_bytes(), filename=name)
     assert file.tool == tool and len(file.rows) >= least and len(kept(file)) == len(file.rows)
     assert all(row.intent for row in file.rows) and len({row.intent for row in file.rows}) >= 3
+
+
+@pytest.mark.parametrize("cell", ["(" * 32_000, "a [" * 10_000, "a [" * 8_000 + ")" * 8_000 + "x", "1 " * 16_000])
+def test_a_header_that_is_no_name_costs_no_more_than_its_length(cell: str) -> None:
+    """By its square, four megabytes of such cells would take minutes."""
+    header = ",".join(["keyword", *[cell] * 100])
+    assert [r.keyword for r in read(f"{header}\ndog bed\n").rows] == ["dog bed"]

@@ -3,7 +3,8 @@ gigabytes if its cost grew with its square; the limits of memory and time here a
 
 import pytest
 
-from chalicelib.writer.html import MAX_TAGS, clean_html, normalize_content
+from chalicelib.writer.html import MAX_TAGS, clean_html
+from chalicelib.writer.normalization import normalize_content
 
 FORMATTING = ("b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u")
 REOPENED = "<p>" + "".join(f"<b a={n}>" for n in range(4_000)) + "</p><p>x" * 4_000
@@ -19,6 +20,8 @@ BOMBS = {
     "tags without an end": "<p " * 300_000,
     "articles without an end": "<article>" * 100_000,
     "articles with an end": "<body>" + "<article>" * 9_000 + "</article>" * 9_000,
+    "bodies without an end": "<body " * 150_000,
+    "headings without an end": "<h5 " * 9_000 + "x" * 900_000,
     "comments without an end": "<!--" * 250_000,
     "entities": "&nbsp;" * 150_000,
     "brackets": "![[" * 15_000,

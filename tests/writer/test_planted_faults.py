@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from chalicelib.writer.checks import ArticleCheck, ImageFact, check_article
 from chalicelib.writer.findings import BLOCKED_AT_MOST
-from chalicelib.writer.html import normalize_content, word_count
+from chalicelib.writer.html import word_count
 from chalicelib.writer.languages import language_code
+from chalicelib.writer.normalization import normalize_content
 from tests.writer.faults_in_form import IN_THE_FORM
 from tests.writer.faults_in_text import IN_THE_TEXT
 from tests.writer.good_articles import ARTICLES

@@ -239,8 +239,7 @@ class Writer:
     def _listed_points(self, section: Section) -> None:
         """What the outline wants said here and the banks cannot say: named as it stands there, for whoever finishes the draft."""
         if section.purpose != "faq" and (points := self._wanted.get(section.heading, [])[: (6, 4, 3, 2)[self.brevity]]):
-            ended = [point if point[-1:] in ".!?" else f"{point}." for point in points]  # as the last of an article it would look cut off
-            listed = "\n".join(f"<li>{escaped(point)}</li>" for point in ended)
+            listed = "\n".join(f"<li>{escaped(point)}</li>" for point in points)
             lead = self.pen.random.choice(["What belongs here:", "The points of this part:", "To be settled here:"])
             section.blocks.append(Block(f"<p>{lead}</p>\n<ul>\n{listed}\n</ul>", count(lead) + sum(map(count, points))))
 

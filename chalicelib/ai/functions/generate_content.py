@@ -19,8 +19,9 @@ from chalicelib.planner.keywords import Keywords
 from chalicelib.system.origin import Origin
 from chalicelib.writer.checks import check_article
 from chalicelib.writer.content import CONTENT, Content, body_write
-from chalicelib.writer.html import normalize_content, word_count
+from chalicelib.writer.html import word_count
 from chalicelib.writer.likeness import sketch_write, sketches
+from chalicelib.writer.normalization import normalize_content
 from chalicelib.writer.scoring import as_fields
 from chalicelib.writer.tasks import TASK
 

@@ -18,6 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tests.automation.chaos.judge import Verdict
 from tests.automation.chaos.kills import killed_rounds
 from tests.automation.chaos.lives import PARTS, PLACES, STAGES, Fate, Point
 from tests.automation.chaos.mutants import MUTANTS, Found, search
@@ -62,6 +63,13 @@ def _begin(start: Beginning, bases: dict[str, Undisturbed]) -> None:
 
 
 def _run(task: Task) -> Outcome:
+    try:
+        return _outcome(task)
+    except Exception as error:  # the others are shown all the same, and this one as what it is
+        return Outcome(task.seed, [task.point], Verdict(stuck=[f"{type(error).__name__}: {error}"]))
+
+
+def _outcome(task: Task) -> Outcome:
     start, bases = _here[0]
     end, scenario = bases[task.scenario].end, BY_NAME[task.scenario]
     if task.twice:

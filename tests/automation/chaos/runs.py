@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.automation import control
 from chalicelib.core.context import Context
+from chalicelib.core.errors import Conflict
 from chalicelib.core.scope import Scope
 from tests.automation.accounts import KEYWORDS, Account, open_account
 from tests.automation.chaos.judge import Verdict, all_runs, end_state, judge
@@ -122,14 +123,15 @@ def _to_its_end(world: SmallWorld, account: Account, scenario: Scenario) -> tupl
 
 
 def _take(world: SmallWorld, account: Account, step: Step) -> None:
-    """Who gets no answer asks again."""
+    """Who gets no answer asks again; who is refused (somebody who was given up has done it meanwhile) does not."""
     run = all_runs(account)[0]
     if not step.name:
         step.do(world, account, run)
         return
     for _ in range(2):
         with suppress(LambdaDied, Stalled):
-            world.lives.live(step.name, {}, lambda: step.do(world, account, run))
+            with suppress(Conflict):
+                world.lives.live(step.name, {}, lambda: step.do(world, account, run))
             return
 
 
@@ -137,7 +139,7 @@ def _to_rest(world: SmallWorld, account: Account, scenario: Scenario, step: Step
     """Work until it is time for the step, or the run has ended or is paused. Returns how often the scheduler was needed."""
     for ticks in range(TICKS):
         if not (runs := all_runs(account)):
-            with suppress(LambdaDied, Stalled):
+            with suppress(LambdaDied, Stalled, Conflict):
                 world.lives.live("run_now", {}, lambda: control.start(account.ctx, account.site, **scenario.options))
             runs = all_runs(account)
         if runs:
