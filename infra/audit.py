@@ -13,8 +13,10 @@ from collections import defaultdict
 from pathlib import Path
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.core.context import Deps
+from chalicelib.core.errors import AppError
 
 LOCAL = "local"
 
@@ -93,7 +95,7 @@ def main() -> int:
     asked = parser.parse_args()
     try:
         found = of_this_machine(DATA) if asked.stage == LOCAL else of_stage(asked.stage)
-    except BootstrapError as error:
+    except (BootstrapError, AppError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 2
     return 1 if found else 0

@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.core.errors import AppError
 from infra.deploy import APP
 
 # output of the stack -> environment variable of the functions
@@ -60,6 +61,8 @@ def install(email: str) -> str:
     told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in made.items())
     if here.table.get(email_key(email)) is not None:
         return f"Stored {told}. The user {email} exists already."
+    if here.table.get(("G#SLUG#operator", "META")) is not None:
+        raise BootstrapError(f"Stored {told}. The first system user exists already and can invite {email}: POST auth/users/")
     password = secrets.token_urlsafe(18) + "aA1!"
     create_account(
         here,
@@ -87,7 +90,7 @@ def main() -> int:
         outputs = stack_outputs(cloudformation, asked.stage)
         os.environ.update({**settings(outputs, asked.stage), "AWS_REGION": cloudformation.meta.region_name})
         print(install(asked.email))
-    except BootstrapError as error:
+    except (BootstrapError, AppError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -21,11 +21,14 @@ from infra.local.demo import Client
 from infra.local.session import Session
 from infra.soak_keywords import keyword_file
 from infra.soak_measure import History, Usage, history, rss_mb
+from infra.soak_memory import Growth, Look, growth, stored_kb
 
 KEYWORDS = int(os.environ.get("KEYWORDS") or 1000)
 ARTICLES = int(os.environ.get("ARTICLES") or 150)
 CPU_SECONDS_MAX = 300  # of this process: what a run takes of the clock where nothing else runs; it hardly ever uses more than one core
-GROWTH_MAX_KB = 600  # of memory for an article, of which most is what simulated services store of it
+ARTICLE_STAGES = range(4, 8)
+LOOKS = ("automation/runs/{id}", "automation/current_run")  # what a page that shows a run's progress asks each second
+LOOK_TABLE_CALLS_MAX = 5  # the run, its stages, what it has in hand; where only the site is named, that and its lock before
 CREDITS = 50_000
 console = Console(highlight=False)
 
@@ -47,6 +50,8 @@ class OneSite:
     failures: list[dict[str, Any]]
     calls: Counter[str]
     polls: int
+    growth: Growth
+    looked: list[dict[str, Any]]
 
 
 def main() -> int:
@@ -77,18 +82,40 @@ def _one_site(session: Session) -> OneSite:
         client.call("PUT", "automation/config/", params={"site_id": site}, json=settings)
         run = client.call("POST", "automation/run_now/", json={"site_id": site})
         steps: dict[int, Step] = {}
+        stored: dict[int, dict[str, float]] = {}
+        looks: list[Look] = []
         while run["status"] in ("created", "running"):
             time.sleep(1)
             try:
                 run, polls = client.call("GET", f"automation/runs/{run['id']}/"), polls + 1
+                client.call("GET", "automation/current_run/", params={"site_id": site})
             except Timeout:  # a machine with too much to do; the run goes on
                 continue
+            looks += [Look(s["number"], s["done"], rss_mb()) for s in run["stages"] if s["state"] == "running"]
             for stage in run["stages"]:
                 if stage["state"] == "completed" and stage["number"] not in steps:
                     steps[stage["number"]] = Step(time.process_time(), rss_mb())
+                    stored[stage["number"]] = stored_kb() if stage["number"] in (3, 7) else {}
     calls = Counter(gateway.calls()) - before
     failures = client.call("GET", f"automation/runs/{run['id']}/failures/")
-    return OneSite(run, usage, steps, history(boto3.client("stepfunctions"), _executions(ctx, run["id"])), failures, calls, polls)
+    took = client.call("GET", "system/metrics/", params={"period": "hour"})["routes"]
+    return OneSite(
+        run,
+        usage,
+        steps,
+        history(boto3.client("stepfunctions"), _executions(ctx, run["id"])),
+        failures,
+        calls,
+        polls,
+        _growth(run, looks, stored),
+        [route for route in took if route["path"].endswith(LOOKS)],
+    )
+
+
+def _growth(run: dict[str, Any], looks: list[Look], stored: dict[int, dict[str, float]]) -> Growth:
+    """Of memory with each article, in the stages that work on articles."""
+    more = sum(stored.get(7, {}).values()) - sum(stored.get(3, {}).values())
+    return growth([look for look in looks if look.stage in ARTICLE_STAGES], more / (run["stages"][6]["done"] or 1))
 
 
 def _executions(ctx: Any, run_id: str) -> list[str]:
@@ -113,10 +140,13 @@ def _show_one(one: OneSite) -> list[str]:
     console.print(stages)
     articles = one.run["stages"][6]["done"]
     each = articles or 1
-    growth = _growth_kb(one, each)
     console.print(f"{articles} articles published; the run is {one.run['status']}. {one.run['reason'] or ''}")
     console.print(f"wall {one.usage.wall:.0f} s, CPU {one.usage.cpu:.0f} s ({one.usage.cpu / each:.2f} s an article)")
-    console.print(f"memory: {one.usage.memory()}; {growth:.0f} KB an article once every stage's code is loaded")
+    g = one.growth
+    console.print(
+        f"memory: {one.usage.memory()}; with each article {g.kb:.0f} ± {g.error_kb:.0f} KB more, allowed {g.allowed_kb:.0f} KB: twice the "
+        f"{g.stored_kb:.0f} KB that simulated services store of it, and twice the error"
+    )
     h = one.history
     console.print(
         f"Step Functions: {len(one.steps)} stages, {h.executions} executions, {h.events} history events ({h.events / each:.1f} an article, "
@@ -124,21 +154,25 @@ def _show_one(one: OneSite) -> list[str]:
         f"{h.dollars:.4f} dollars, {h.dollars / each:.6f} an article at list price"
     )
     asked = ", ".join(f"{name} {n / each:.1f}" for name, n in one.calls.most_common(9))
-    console.print(f"calls of AWS an article, {one.polls} looks at the run included: {asked}")
+    console.print(f"calls of AWS an article, {2 * one.polls} looks at the run included: {asked}")
+    for route in one.looked:
+        took = f"{route['table_calls_mean']} calls of DynamoDB, {route['cpu_ms_mean']} ms CPU, {route['latency_ms_mean']} ms in all"
+        console.print(f"a look, {route['method']} {route['path']}: {took}, and one call to know who asks")
     wrong = [f"stage {f['stage']}, {f['item']} failed: {f['detail']}" for f in one.failures]
     if one.run["status"] != "completed" or articles != ARTICLES:
         wrong.append(f"{articles} of {ARTICLES} articles were published, the run is {one.run['status']}")
     if one.usage.cpu > CPU_SECONDS_MAX:
         wrong.append(f"it took {one.usage.cpu:.0f} s of CPU, more than {CPU_SECONDS_MAX}")
-    if growth > GROWTH_MAX_KB:
-        wrong.append(f"memory grew by {growth:.0f} KB an article, more than {GROWTH_MAX_KB}")
+    if not g.flat:
+        wrong.append(f"memory grew by {g.kb:.0f} KB an article, more than {g.allowed_kb:.0f}")
+    wrong += [
+        f"a look asks DynamoDB {r['table_calls_mean']} times: {r['path']}"
+        for r in one.looked
+        if r["table_calls_mean"] > LOOK_TABLE_CALLS_MAX
+    ]
+    if len(one.looked) != len(LOOKS):
+        wrong.append(f"of {len(LOOKS)} ways to look at a run, {len(one.looked)} were measured")
     return wrong
-
-
-def _growth_kb(one: OneSite, articles: int) -> float:
-    """By how much memory grew for each article after stage 3, where the model of the embedder and all libraries are loaded."""
-    begin, end = one.steps.get(3), one.steps.get(7)
-    return (end.memory_mb - begin.memory_mb) * 1024 / articles if begin and end else 0.0
 
 
 def _show_many(session: Session) -> list[str]:

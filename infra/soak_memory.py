@@ -1,10 +1,12 @@
-"""Where the memory of `make soak` goes: what simulated AWS has stored, walked object by object, and what is left to our own code."""
+"""Whether memory grows with the articles of `make soak`: a slope of what is measured, beside what simulated services have stored."""
 
-import ctypes
 import gc
+import math
 import sys
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from statistics import linear_regression, mean
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -13,37 +15,64 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from infra.local import journal_sources
 from infra.local.template import ACCOUNT, REGION
-from infra.soak_measure import rss_mb
 
 _CODE = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)  # shared by everything, owned by nothing stored
-MB = 2**20
+KB = 1024
+WARM_UP = 1 / 3  # of a stage's items: until then code is loaded and every worker begins
+LEAST_LOOKS = 3
 
 
 @dataclass(frozen=True)
-class Memory:
-    """rss_mb: of the process, with what is free given back to the system. stored_mb: of that, what services have stored."""
+class Look:
+    """Memory of the process in MB, when a stage had done so many items."""
 
+    stage: int
+    done: int
     rss_mb: float
-    stored_mb: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """KB for each article: of the process, with its standard error, and of what simulated services store (`deep_bytes`)."""
+
+    kb: float
+    error_kb: float
+    stored_kb: float
 
     @property
-    def own_mb(self) -> float:
-        return self.rss_mb - sum(self.stored_mb.values())
+    def allowed_kb(self) -> float:
+        """What is stored, as much again for the gaps between objects that stay and those that go, and twice the slope's error."""
+        return 2 * self.stored_kb + 2 * self.error_kb
+
+    @property
+    def flat(self) -> bool:
+        return self.kb <= self.allowed_kb
 
 
-def measure() -> Memory:
-    """Of this process now. Stops the interpreter for a moment."""
-    stored = {name: deep_bytes(roots()) / MB for name, roots in STORES.items()}
-    gc.collect()
-    _give_back()
-    return Memory(rss_mb(), stored)
+def growth(looks: Iterable[Look], stored_kb: float) -> Growth:
+    """The slopes of the stages, each by itself and after its warm-up, together: every article goes through all of them."""
+    of_stage: dict[int, list[Look]] = defaultdict(list)
+    for look in looks:
+        of_stage[look.stage].append(look)
+    slopes = [slope(found) for found in of_stage.values()]
+    return Growth(sum(s for s, _ in slopes), math.sqrt(sum(e**2 for _, e in slopes)), stored_kb)
 
 
-def _give_back() -> None:
-    """Have the C library return freed memory, where it can (glibc)."""
-    trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+def slope(looks: Sequence[Look]) -> tuple[float, float]:
+    """KB by which memory grew with each item, and the standard error of that; nothing where there is too little to see."""
+    warm = [look for look in looks if look.done >= WARM_UP * max(one.done for one in looks)]
+    done, rss = [float(look.done) for look in warm], [look.rss_mb * KB for look in warm]
+    if len(warm) < LEAST_LOOKS or len(set(done)) < LEAST_LOOKS:
+        return 0.0, 0.0
+    line = linear_regression(done, rss)
+    off = sum((y - line.intercept - line.slope * x) ** 2 for x, y in zip(done, rss, strict=True))
+    middle = mean(done)
+    return line.slope, math.sqrt(off / (len(warm) - 2) / sum((x - middle) ** 2 for x in done))
+
+
+def stored_kb() -> dict[str, float]:
+    """What simulated services hold in this process at present, by service. Stops the interpreter for a moment."""
+    return {name: deep_bytes(roots()) / KB for name, roots in STORES.items()}
 
 
 def deep_bytes(roots: Iterable[Any]) -> int:

@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     out = commands.add_parser("export")
     out.add_argument("--account", required=True)
     out.add_argument("--to", required=True)
-    out.add_argument("--suspend", default="", help="1: shut the account meanwhile; stay: and afterwards")
+    out.add_argument("--suspend", default="", choices=("", "1", "stay"), help="1: shut the account meanwhile; stay: and afterwards")
     out.add_argument("--table", default="", help="a business table that a backup was restored to")
     out.add_argument("--anyway", action="store_true", help="also while work is under way")
     out.set_defaults(act=exported)

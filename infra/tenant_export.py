@@ -61,7 +61,10 @@ def the_account(here: Deployment, tenant: str) -> Account:
 
 
 def tenant_of(here: Deployment, name: str) -> str:
-    """The tenant of an account's slug or a user's address; any other text is taken for a tenant's id."""
+    """The tenant of an account's slug or a user's address; any other text is taken for a tenant's id, and an id is never a slug: anybody
+    may call an account so."""
+    if name.isalnum() and here.deps.table.get(ACCOUNT.place.key(name, name)) is not None:
+        return name
     pointer = here.deps.table.get(email_key(name) if "@" in name else (f"G#SLUG#{name}", "META"))
     return str(pointer["tenant"]) if pointer else name
 

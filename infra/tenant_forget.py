@@ -69,6 +69,8 @@ def _hash(name: str) -> str:
 
 def _begun(here: Deployment, tenant: str, confirm: str, record: Item | None, *, cancel: bool) -> Item:
     """Note that the deletion has begun. Raises: Refused."""
+    if here.deps.table.get(ACCOUNT.place.key(tenant, tenant)) is None and _has_items(here, tenant):
+        return _part_of_one(here, tenant, confirm)
     account = the_account(here, tenant)
     if account.system:
         raise Refused("This is the operator's own account.")
@@ -81,6 +83,19 @@ def _begun(here: Deployment, tenant: str, confirm: str, record: Item | None, *, 
         at = stamp(here.deps.clock.now())
         record = {"state": "begun", "at": at, "confirm": _hash(confirm), "busy": bool(busy)}
         here.deps.table.write(put(record_key(tenant), record))
+    return record
+
+
+def _has_items(here: Deployment, tenant: str) -> bool:
+    return any(next(items(table, tenant), None) is not None for table in (here.deps.table, here.deps.ops))
+
+
+def _part_of_one(here: Deployment, tenant: str, confirm: str) -> Item:
+    """Note that what an import has left goes, which was cut off before the account itself was there. Raises: Refused."""
+    if confirm != tenant:
+        raise Refused(f"Only a part of this account is here, without its name; CONFIRM must be its id, {tenant!r}. Nothing was deleted.")
+    record = {"state": "begun", "at": stamp(here.deps.clock.now()), "confirm": _hash(confirm), "busy": False}
+    here.deps.table.write(put(record_key(tenant), record))
     return record
 
 

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import boto3
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from infra.tenant_data import Refused, sha256_of
 
@@ -52,7 +52,7 @@ class Manifest(BaseModel):
 
     format: str = FORMAT
     version: int = VERSION
-    tenant: str
+    tenant: str = Field(pattern=r"^[0-9a-z]{1,40}$")
     plan: str
     stage: str
     exported_at: str
@@ -87,8 +87,9 @@ class Folder:
         to = self._root / name
         to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = to.with_name(to.name + ".part")
-        shutil.copyfile(path, part)
+        part.touch(mode=0o600)  # before there is anything in it
         part.chmod(0o600)
+        shutil.copyfile(path, part)
         os.replace(part, to)
 
     def get(self, name: str, path: Path) -> None:
@@ -151,7 +152,7 @@ def manifest(source: Store) -> tuple[Manifest, str]:
         text = path.read_bytes()
     try:
         found = json.loads(text)
-        if found.get("format") != FORMAT:
+        if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise Refused("This is no export of a tenant.")
         if found.get("version") != VERSION:
             raise Refused(f"This export has version {found.get('version')}; this program reads {VERSION}.")

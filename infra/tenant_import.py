@@ -5,12 +5,14 @@ import that was cut off is started again and goes on.
 """
 
 import json
+import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from chalicelib.auth.accounts import ACCOUNT
 from chalicelib.auth.catalogue import INDUSTRY_SECTOR
@@ -29,9 +31,10 @@ from infra.tenant_format import Manifest, Store, lines, manifest, sections
 from infra.tenant_secrets import opens, sealed, without
 
 Say = Callable[[str], None]
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 SHOWN = 20  # conflicts that are named
 # The deployment's own partitions in which an account has rows; an export that names another was made by hand.
-SHARED = ("G#EMAIL#", "G#SLUG#", "G#DRIP", "G#DUE", "G#RUNS")
+SHARED = ("G#EMAIL#", "G#SLUG#", "G#DRIP", "G#DUE", "G#RUNS", "G#LEFT")
 
 
 @dataclass
@@ -65,6 +68,24 @@ class _Export:
 
     def lines(self, name: str) -> Iterator[bytes]:
         return lines(self._paths[name])
+
+    def records(self, name: str) -> Iterator[dict[str, Any]]:
+        """The lines of `files` and `users`. Raises: Refused for one that is none of the tenant's."""
+        for number, text in enumerate(self.lines(name), 1):
+            try:
+                record = json.loads(text)
+                if name == "files":
+                    owned, begins = record["key"], f"{self.tenant}/"
+                    whole = {"size", "content_type"} <= record.keys() and _SHA256.fullmatch(record["sha256"]) is not None
+                else:
+                    owned, begins, whole = record["username"]["S"], f"{self.tenant}.", bool(record["email"]["S"])
+            except (ValueError, KeyError, TypeError, AttributeError):
+                whole = False
+            if not whole or not isinstance(owned, str):
+                raise Refused(f"{name}.jsonl, line {number} is damaged.")
+            if not owned.startswith(begins):
+                raise Refused(f"{name}.jsonl, line {number} belongs to somebody else: {owned}")
+            yield record
 
     def items(self, name: str) -> Iterator[Wire]:
         """Raises: Refused for one of another tenant."""
@@ -102,6 +123,8 @@ def bring(here: Deployment, source: Store, *, say: Say = print) -> Imported:
             _need_equal(given)
             done.was_there, done.lost = True, given.lost
             return done
+        for _ in given.records("users"):
+            pass  # only looked at, before anything is written
         _check_files(source, given, Path(folder))
         _need_free(given, about, digest)
         if not about.at_rest:
@@ -142,9 +165,7 @@ def _need_equal(given: _Export) -> None:
 def _check_files(source: Store, given: _Export, folder: Path) -> None:
     """Raises: Refused for the first file that is missing or damaged, or has another's name."""
     copy = folder / "file"
-    for about in map(json.loads, given.lines("files")):
-        if not about["key"].startswith(f"{given.tenant}/"):
-            raise Refused(f"The file {about['key']} belongs to somebody else.")
+    for about in given.records("files"):
         source.get(f"files/{about['sha256']}", copy)
         if copy.stat().st_size != about["size"] or sha256_of(copy) != about["sha256"]:
             raise Refused(f"files/{about['sha256']} ({about['key']}) is damaged.")
@@ -167,8 +188,14 @@ def _need_free(given: _Export, about: Manifest, digest: str) -> None:
 
 
 def _in_the_way(table: Table, tenant: str, item: Item) -> Iterator[str]:
-    kind = item.get("kind")
-    if (kind == ACCOUNT.name and item.get("system")) or (kind == USER.name and item["role"] in CROSSING_ROLES):
+    kind, (people, user) = item.get("kind"), USER.place.key(tenant, "")
+    # What an item is for the application its key says; one that calls itself something else would be let in unseen.
+    is_account = (item["pk"], item["sk"]) == ACCOUNT.place.key(tenant, tenant)
+    is_user = item["pk"] == people and item["sk"].startswith(user)
+    if is_account != (kind == ACCOUNT.name) or is_user != (kind == USER.name):
+        yield f"{item['pk']} {item['sk']} is no {kind}"
+        return
+    if (kind == ACCOUNT.name and item.get("system")) or (kind == USER.name and item.get("role") in CROSSING_ROLES):
         yield f"{item['pk']} {item['sk']} may see other accounts; operators are made by `make bootstrap`, never by an import"
     if kind == USER.name and (pointer := table.get(email_key(item["email"]))) is not None and pointer["tenant"] != tenant:
         yield f"the address {item['email']} is another account's ({pointer['tenant']})"
@@ -188,7 +215,7 @@ def _values(item: Wire) -> Item:
 def _put_files(source: Store, given: _Export, folder: Path) -> int:
     here, copy, done = given.here, folder / "file", 0
     there = {f.key: f.size for f in here.files(given.tenant)}
-    for about in map(json.loads, given.lines("files")):
+    for about in given.records("files"):
         if there.get(about["key"]) == about["size"]:
             continue
         source.get(f"files/{about['sha256']}", copy)
@@ -221,7 +248,7 @@ def _own(given: _Export, item: Wire) -> bool:
 def _put_users(given: _Export) -> int:
     """Sign-ins with a password that nobody knows: each user sets one by a mailed code. One that is there stays as it is."""
     made = 0
-    for user in map(parsed, given.lines("users")):
+    for user in given.records("users"):
         try:
             given.here.deps.user_pool.create(user["username"]["S"], user["email"]["S"], secrets.token_urlsafe(32) + "aA1!")
             made += 1

@@ -230,7 +230,7 @@ class Sectors(_Closable[Sector]):
 
     def counting(self, old: Sector | None, new: Sector) -> list[Write]:
         """The write that keeps count of the site's active sectors. Condition error: Conflict above five."""
-        step = _counts(new) - _counts(old)
+        step = counts(new) - counts(old)
         if not step:
             return []
         full = Conflict(f"A site has at most {SECTORS_MAX} active sectors.", limit=SECTORS_MAX)
@@ -245,10 +245,11 @@ class Sectors(_Closable[Sector]):
 
     def of_site(self, site_id: str) -> list[Sector]:
         """The site's live, active sectors, oldest first."""
-        return [s for s in self.all_of(site_id) if _counts(s)]
+        return [s for s in self.all_of(site_id) if counts(s)]
 
 
-def _counts(sector: Sector | None) -> bool:
+def counts(sector: Sector | None) -> bool:
+    """Whether it is one of its site's active sectors."""
     return sector is not None and not sector.deleted_at and sector.is_active and sector.status == "active"
 
 

@@ -95,7 +95,7 @@ class Configs(Service[AutomationConfig]):
     def chosen(self, site_id: str, body: dict[str, Any]) -> dict[str, Any]:
         """Those fields of a body that may be set, what they refer to being there. Raises: ValidationFailed, NotFound."""
         config = self.of_site(site_id)
-        if (sector_id := body.get("sector_id")) and isinstance(sector_id, str):  # what is no text the model refuses
+        if isinstance(sector_id := body.get("sector_id"), str):  # what is no text the model refuses
             self.ctx.sector(site_id, sector_id)
         changes = {k: v for k, v in body.items() if k in self.entity.patch}
         self.check_related(config.model_copy(update=changes), names=[n for n in self.related if isinstance(changes.get(n), str)])

@@ -6,16 +6,18 @@ from typing import Any
 
 from chalicelib import deps as wiring
 from chalicelib.ai import registry, tasks
+from chalicelib.ai.engine import Done
 from chalicelib.ai.engine import run as ai_run
 from chalicelib.ai.function import Report
 from chalicelib.ai.functions.generate_images import give_up
 from chalicelib.ai.operations import release
 from chalicelib.automation import steps
+from chalicelib.automation.config import config_of
 from chalicelib.automation.in_hand import in_hand
 from chalicelib.automation.run_caps import run_options
 from chalicelib.automation.run_record import operation
 from chalicelib.automation.runs import Run, Runs
-from chalicelib.automation.stages import stage
+from chalicelib.automation.stages import not_wanted, stage
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.entry import Delivery, handlers, queue_worker
 from chalicelib.core.errors import AlreadyPublished, AppError, InvalidAnswer, Moderated, OutOfCredits, UpstreamUnavailable
@@ -26,7 +28,7 @@ from chalicelib.writer.content import CONTENT
 from chalicelib.writer.images import images_of, review_when_drawn
 
 bp = handlers(__name__)
-DoItem = Callable[[Context, Run, str, Report], int]  # does an item of a run, returns the credits it took
+DoItem = Callable[[Context, Run, str, Report], Done]  # does an item of a run
 
 
 @queue_worker(bp, "image_worker", "images", wiring.current, batch_size=1)
@@ -65,8 +67,11 @@ def _of_run(deps: Deps, body: dict[str, Any], delivery: Delivery, do: DoItem) ->
         item, number = body["item"], int(body["stage"])
         if not Runs(ctx).recorded(run, number, [item]):
             with in_hand(ctx, run, number, item) as report:
-                credits = do(ctx, run, item, report)
-            Runs(ctx).record(run, number, item, "done", credits, made=stage(number).makes(item, {}))
+                done = do(ctx, run, item, report)
+            if done.skipped is not None:
+                Runs(ctx).record(run, number, item, "skipped", done.credits, done.skipped)
+            else:
+                Runs(ctx).record(run, number, item, "done", done.credits, made=stage(number).makes(item, {}))
     except OutOfCredits as error:
         steps.pause_for(ctx, run, error)
         deps.workflow.succeed(body["token"], {"halted": True})
@@ -103,12 +108,12 @@ def _after_its_run(ctx: Context, body: dict[str, Any], do: DoItem) -> None:
     content = ctx.repository(CONTENT).find(item)
     if content is None or content.held or content.status != ("draft" if do is _draw else "review"):
         return
-    credits = do(ctx, run, item, lambda phase, percentage, message="": None)
-    if runs.record(run, number, item, "done", credits, made=stage(number).makes(item, {})):
+    done = do(ctx, run, item, lambda phase, percentage, message="": None)
+    if done.skipped is None and runs.record(run, number, item, "done", done.credits, made=stage(number).makes(item, {})):
         runs.log(run, "An item that had failed was done when its message came again.", stage=number, item=item)
 
 
-def _draw(ctx: Context, run: Run, content_id: str, report: Report) -> int:
+def _draw(ctx: Context, run: Run, content_id: str, report: Report) -> Done:
     """Draw the content's open pictures one after the other; one that cannot be drawn does not stop the others. What stands in the way
     of every picture (no quota, a wrong key) ends the item instead, and its pictures stay open for another try."""
     credits = 0
@@ -125,11 +130,19 @@ def _draw(ctx: Context, run: Run, content_id: str, report: Report) -> int:
             give_up(ctx, image.id, error.message)
             Runs(ctx).log(run, f"A picture could not be drawn: {error.message}", stage=6, level="error", item=image.id)
     review_when_drawn(ctx, content_id)
-    return credits
+    return Done(credits=credits)
 
 
-def _publish(ctx: Context, run: Run, content_id: str, report: Report) -> int:
-    """Put the content online, or on the site's schedule where it has slots."""
+def _publish(ctx: Context, run: Run, content_id: str, report: Report) -> Done:
+    """Put the content online, or on the site's schedule where it has slots, if that is still wanted: its message may have waited for
+    half an hour, and a paused run for weeks."""
+    content = ctx.repository(CONTENT).get(content_id)
+    if content.status == "published" or content.publish_at:  # by an earlier try, or by hand
+        return Done()
+    if (reason := not_wanted(content, config_of(ctx, run.site_id))) is not None:
+        publishing.not_any_more(ctx, content_id)
+        Runs(ctx).log(run, f"Not published: {reason}", stage=7, item=content_id)
+        return Done(skipped=reason)
     report("SAVE", 50, "Publishes.")
     try:
         if slots.in_use(ctx, site_of(content_id)) is not None:
@@ -137,5 +150,5 @@ def _publish(ctx: Context, run: Run, content_id: str, report: Report) -> int:
         else:
             publishing.publish(ctx, content_id)
     except AlreadyPublished:
-        return 0
-    return 0
+        return Done()
+    return Done()

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from chalicelib.ai.operations import release
+from chalicelib.automation.run_items import Outcome
 from chalicelib.automation.run_record import Run, operation
 from chalicelib.automation.runs import Runs
 from chalicelib.automation.stages import stage
@@ -55,6 +56,15 @@ def released(ctx: Context, run: Run, number: int, item: str, reason: str) -> tup
         idea = ctx.repository(IDEA).find(item)
         return 0, {"task": idea.task} if idea and idea.task else None
     return release(ctx, operation(run.id, number, item), reason)
+
+
+def settle(ctx: Context, run: Run, number: int, item: str, why: str) -> None:
+    """Record an item that nobody is to work on any more where it was charged; what it has reserved is given back."""
+    credits, result = released(ctx, run, number, item, why)
+    if credits:
+        made = stage(number).makes(item, result) if result is not None else []
+        outcome: Outcome = "skipped" if result is None else "done"
+        Runs(ctx).record(run, number, item, outcome, credits, f"{why} while this was worked on." if result is None else "", made)
 
 
 def cause(error: dict[str, Any]) -> str:

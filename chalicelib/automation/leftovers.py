@@ -7,10 +7,9 @@ scheduler looks at what had been handed out.
 
 from datetime import datetime, timedelta
 
-from chalicelib.automation.failures import released
+from chalicelib.automation.failures import settle
 from chalicelib.automation.run_record import ACTIVE, LEFT, RUN, STAGES, Run
 from chalicelib.automation.runs import Runs
-from chalicelib.automation.stages import stage
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import AppError
 from chalicelib.core.ids import stamp
@@ -51,9 +50,4 @@ def _settle(ctx: Context, run: Run) -> None:
         handed = runs.handed_out(run, number)
         known = runs.recorded(run, number, handed)
         for item in (i for i in handed if i not in known):
-            credits, result = released(ctx, run, number, item, f"the run was {run.status}")
-            if not credits:
-                continue
-            made = stage(number).makes(item, result) if result is not None else []
-            why = f"The run was {run.status} while this was worked on."
-            runs.record(run, number, item, "skipped" if result is None else "done", credits, why if result is None else "", made)
+            settle(ctx, run, number, item, f"The run was {run.status}")

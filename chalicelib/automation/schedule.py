@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from chalicelib.auth.accounts import why_shut
+from chalicelib.auth.accounts import find_account, why_shut
 from chalicelib.automation import control
 from chalicelib.automation.config import AutomationConfig, Configs
 from chalicelib.automation.runs import ACTIVE, ACTIVE_RUNS, RUN
@@ -136,6 +136,8 @@ def _start_due(deps: Deps, item: dict[str, Any], now: datetime, start: Start) ->
     if config is None or config.next_run_at != item["due"] or not config.enabled:
         deps.ops.write(remove((item["pk"], item["sk"])))
         return 0
+    if find_account(ctx) is None:  # an import stores it last: nothing is begun before all of it is here
+        return 0
     tail, started, refusal = ulid_for(parse_stamp(item["due"]), item["sk"]), 0, why_shut(ctx, config.site_id)
     if refusal is None and ctx.repository(RUN).find(RUN.place.make_id(config.site_id, tail)) is None:
         try:
@@ -169,7 +171,7 @@ def _recover(deps: Deps, item: dict[str, Any], oldest: datetime) -> int:
     if run.execution is not None and deps.workflow.status(run.execution) not in ENDED:
         return 0
     fresh = ctx.repository(RUN).get(run.id)  # it may have ended, or moved to a new execution, between the two questions
-    if fresh.version != run.version:
+    if fresh.version != run.version or find_account(ctx) is None:
         return 0
     return int(control.recover(ctx, run, RECOVERIES))
 
@@ -179,7 +181,7 @@ def _resume(deps: Deps, item: dict[str, Any], now: datetime) -> int:
     run = ctx.repository(RUN).find(item["run"])
     if run is None or run.status != "paused" or not run.resumes_at or parse_stamp(run.resumes_at) > now:
         return 0
-    if why_shut(ctx, run.site_id):
+    if find_account(ctx) is None or why_shut(ctx, run.site_id):
         return 0
     control.resume(ctx, run.id)
     return 1

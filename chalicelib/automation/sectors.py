@@ -9,6 +9,7 @@ from chalicelib.ai.engine import run as ai_run
 from chalicelib.ai.function import Report
 from chalicelib.ai.functions.auto_cluster import MAX_KEYWORDS, MIN_KEYWORDS
 from chalicelib.ai.operations import results
+from chalicelib.auth.sites import SECTOR, counts
 from chalicelib.automation.config import AutomationConfig
 from chalicelib.automation.run_caps import run_options
 from chalicelib.automation.run_items import RunItems
@@ -16,6 +17,17 @@ from chalicelib.automation.run_record import Run, operation
 from chalicelib.automation.waiting import Waiting
 from chalicelib.core.context import Context
 from chalicelib.planner.keywords import Keyword, Keywords
+
+
+def sectors_on(ctx: Context, run: Run) -> list[str]:
+    """Those of the run's sectors that it still works on: not those that were switched off or deleted meanwhile."""
+    found = ctx.repository(SECTOR).get_many(run.sectors)
+    return [s for s in run.sectors if s in found and counts(found[s])]
+
+
+def sector_of(item: str) -> str:
+    """The sector that a stage's item lies in: an object's id begins with it, as a block of its keywords does."""
+    return item.partition("-")[0].partition(".")[0]
 
 
 def sectors_to_cluster(ctx: Context, sectors: list[str], config: AutomationConfig) -> list[Waiting]:

@@ -135,6 +135,17 @@ def passes(content: Content, config: AutomationConfig) -> bool:
     return True
 
 
+def not_wanted(content: Content, config: AutomationConfig) -> str | None:
+    """Why a content that a run has chosen for publishing is not to be published any more, if so: an editor has taken it back, or the
+    settings are others by now."""
+    if content.status != "review" or content.held:
+        return "An editor has taken it back."
+    if not passes(content, config):
+        manual = config.publish_mode == "manual"
+        return "Publishing is manual now." if manual else f"It does not reach the gate of {config.gate_score} any more."
+    return None
+
+
 def _not_publishing(ctx: Context, site_id: str, sectors: list[str], config: AutomationConfig, found: int) -> str | None:
     waiting = sum(len(Contents(ctx).waiting(s, "review")) for s in sectors)
     if not waiting:

@@ -5,12 +5,14 @@ from typing import Any, Literal
 from chalicelib.auth.accounts import why_shut
 from chalicelib.automation.budget import affordable
 from chalicelib.automation.config import AutomationConfig, config_of
+from chalicelib.automation.failures import settle
 from chalicelib.automation.history import EVENTS_PER_ITEM, EVENTS_PER_ROUND, items_that_fit
 from chalicelib.automation.in_hand import in_hand
 from chalicelib.automation.run_caps import freed_at, give_back, keep_aside
 from chalicelib.automation.run_metrics import stage_completed
 from chalicelib.automation.run_record import Run, operation
 from chalicelib.automation.runs import Runs
+from chalicelib.automation.sectors import sector_of, sectors_on
 from chalicelib.automation.stages import Stage, stage
 from chalicelib.automation.waiting import Waiting
 from chalicelib.billing.caps import CapReached
@@ -20,6 +22,7 @@ from chalicelib.core.ids import stamp
 from chalicelib.core.observability import count
 from chalicelib.core.scope import Scope
 
+NO_SECTOR = "The sectors of this run were switched off."
 Go = Literal["items", "done", "halt", "continue"]
 
 
@@ -49,11 +52,12 @@ def next_items(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, An
     item = runs.stage_item(run, number)
     if item.get("state") in ("completed", "skipped"):
         return _go("done", events)
-    size = config.batch_size(number) if number != 1 else max(1, len(run.sectors))
-    waiting = _waiting(ctx, here, run, config, size)
+    sectors = sectors_on(ctx, run)
+    size = config.batch_size(number) if number != 1 else max(1, len(sectors))
+    waiting = _waiting(ctx, here, run, sectors, config, size)
     taken = sum(int(item.get(k, 0)) for k in ("done", "failed", "skipped"))
     if item.get("state") != "running":
-        reason = None if taken else here.skip(ctx, run.site_id, run.sectors, config, len(waiting))
+        reason = None if taken else here.skip(ctx, run.site_id, sectors, config, len(waiting)) if sectors else NO_SECTOR
         if not reason and not waiting and not taken:
             reason = "Nothing waits for this stage."
         if reason:
@@ -102,16 +106,18 @@ def _go(go: Go, events: int, wait_seconds: int = 0, items: list[str] | None = No
     return {"go": go, "items": items or [], "wait_seconds": wait_seconds, "events": events}
 
 
-def _waiting(ctx: Context, here: Stage, run: Run, config: AutomationConfig, size: int) -> list[Waiting]:
-    """Pending items without a recorded outcome in this run: what failed is not tried again until somebody says so.
+def _waiting(ctx: Context, here: Stage, run: Run, sectors: list[str], config: AutomationConfig, size: int) -> list[Waiting]:
+    """Pending items of these sectors without a recorded outcome in this run: what failed is not tried again until somebody says so.
 
     What was handed out and has no outcome comes first: its worker died, maybe after the work was done, when nothing else shows it any more.
     What waits is found by an index, which may lag behind: before a stage runs dry, what the stage before it made is looked at itself.
     """
     runs = Runs(ctx)
-    found = here.pending(ctx, run.sectors, config)
+    found = here.pending(ctx, sectors, config)
     listed, handed = {w.id for w in found}, runs.handed_out(run, here.number)
     recorded = runs.recorded(run, here.number, [*listed, *handed])
+    for item in (i for i in handed if i not in recorded and sector_of(i) not in sectors):
+        settle(ctx, run, here.number, item, "The sector was switched off")
     waiting = [Waiting(i) for i in handed if i not in listed and i not in recorded]
     waiting += [w for w in found if w.id not in recorded]
     if len(waiting) < size:
@@ -120,7 +126,7 @@ def _waiting(ctx: Context, here: Stage, run: Run, config: AutomationConfig, size
         made = [i for i in runs.made(run, here.number - 1) if i not in known] if here.number > 1 else []
         done = runs.recorded(run, here.number, made)
         waiting += here.made(ctx, [i for i in made if i not in done], config)
-    return waiting
+    return [w for w in waiting if sector_of(w.id) in sectors]
 
 
 def run_item(ctx: Context, number: int, event: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.auth.accounts import why_shut
+from chalicelib.auth.accounts import find_account, why_shut
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import AppError, Conflict, ValidationFailed
 from chalicelib.core.ids import parse_stamp, stamp
@@ -98,6 +98,8 @@ def _send(deps: Deps, row: Item) -> int:
     if content is None or content.publish_at != row["due"]:  # deleted, scheduled anew, or published by hand
         deps.table.write(remove((row["pk"], row["sk"])))
         deps.table.write(remove(_site_key(ctx, row["site"], row["due"], row["content"])))
+        return 0
+    if find_account(ctx) is None:  # an import stores it last: nothing goes online before all of it is here
         return 0
     shut = why_shut(ctx, row["site"])
     reason = f"{SHUT} {shut}" if shut else TAKEN_BACK if content.held or not content.revision else None

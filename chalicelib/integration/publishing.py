@@ -102,6 +102,16 @@ def _settled(ctx: Context, content_id: str) -> None:
     rewrite(ctx.repository(CONTENT), content_id, changes, lambda old, new: [])
 
 
+def not_any_more(ctx: Context, content_id: str) -> None:
+    """A content that waited for a target is not to be published now. One that somebody has published meanwhile stays as it is."""
+
+    def changes(old: Content) -> dict[str, Any]:
+        waits = old.status != "published" and old.sync_status in ("queued", "publishing")
+        return {"sync_status": "none", "sync_reason": None, "optimistic": False} if waits else {}
+
+    rewrite(ctx.repository(CONTENT), content_id, changes, lambda old, new: [])
+
+
 def _say(ctx: Context, content_id: str, sync_status: str, reason: str) -> None:
     """Note on the content how publishing it stands; what goes wrong with that must not hide why publishing failed."""
     try:

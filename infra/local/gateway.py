@@ -12,7 +12,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest
@@ -38,7 +37,6 @@ _moto_process: Callable[[Any, AWSPreparedRequest], Answer | None] = botocore_stu
 _tokens: dict[str, tuple[bytes, float]] = {}
 _calls: dict[str, int] = {}
 _calls_lock = threading.Lock()
-_sqs_lock = threading.RLock()  # moto walks a queue's sets while other threads change them
 
 
 def calls() -> dict[str, int]:
@@ -149,8 +147,7 @@ def _process(self: botocore_stubber.BotocoreStubber, request: AWSPreparedRequest
 
         raw = request.body.encode() if isinstance(request.body, str) else bytes(request.body)
         return _dynamodb(operation, ask, raw)
-    with _sqs_lock if service == "sqs" else nullcontext():
-        answer = _moto_process(self, request)
+    answer = _moto_process(self, request)
     if answer is not None and answer[0] < 400:
         for observer in observers:
             observer(service, operation)

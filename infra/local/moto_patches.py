@@ -7,6 +7,7 @@
 - Clients: each Lambda task of a state machine builds its own boto3 client (some 10 ms); they are shared instead.
 - Cognito (`cognito_patches`): RevokeToken, reset codes that are checked, mails in an outbox.
 - S3 (`s3_patches`): one request at a time.
+- SQS: a queue's message groups are read while other threads receive and delete.
 - `moto_speed`: what it does anew for each call is done once.
 - moto logs every error it answers with: only its critical messages are kept.
 """
@@ -23,6 +24,7 @@ from typing import Any
 import moto.stepfunctions.parser.asl as asl
 from moto.core.exceptions import AWSError
 from moto.core.responses import EmptyResult
+from moto.sqs.models import Queue
 from moto.stepfunctions.parser.api import ExecutionStatus, InvalidToken
 from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackEndpoint, CallbackOutcomeFailure, CallbackOutcomeSuccess
 from moto.stepfunctions.parser.asl.utils import boto_client
@@ -110,6 +112,11 @@ def forget_clients() -> None:
         _clients.clear()
 
 
+def _pending_groups(self: Queue) -> set[str]:
+    """As moto's, of the messages there are at this moment: it walks the set itself, which other threads change meanwhile."""
+    return {message.group_id for message in list(self.pending_messages) if message.group_id is not None}
+
+
 def _share_clients() -> None:
     """moto's modules import the function by name, so each gets the shared one."""
     for module in pkgutil.walk_packages(asl.__path__, asl.__name__ + "."):
@@ -138,4 +145,5 @@ def install() -> None:
     StepFunctionsParserBackend.send_task_heartbeat = _send_task_heartbeat  # type: ignore[method-assign]
     StepFunctionResponse.send_task_failure = _answer_send_task_failure  # type: ignore[method-assign]
     ExecutionWorker.stop = _stop_worker  # type: ignore[method-assign]
+    Queue.pending_message_groups = property(_pending_groups)  # type: ignore[method-assign,assignment]
     _share_clients()

@@ -1,13 +1,15 @@
-"""What moto and botocore do anew for each call though the answer stays the same, done once."""
+"""What moto and botocore do anew for each call though the answer stays the same, done once; and what moto keeps that nobody reads."""
 
 from functools import cache, lru_cache
 from typing import Any
 
 from botocore import useragent
 from moto.core import responses
+from moto.core.common_models import BaseModel
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.models.dynamo_type import Item
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
+from moto.s3.models import FakeKey, FakeMultipart
 from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
 from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.utils import json_path
@@ -39,6 +41,17 @@ def _state_machine(self: ASLParser) -> Any:
                 _trees.clear()
             _trees[definition] = tree
     return tree
+
+
+_TRACKED = (FakeKey, FakeMultipart)  # moto closes their files when it is reset
+
+
+def _new(cls: type[BaseModel], *args: Any, **kwargs: Any) -> BaseModel:
+    """As moto's, which remembers every object it ever made for its dashboard: each version of each item, for ever."""
+    instance = super(BaseModel, cls).__new__(cls)
+    if issubclass(cls, _TRACKED):
+        cls.instances_tracked.append(instance)  # type: ignore[attr-defined]
+    return instance
 
 
 def _enrich(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
@@ -75,3 +88,4 @@ def install() -> None:
     useragent.sanitize_user_agent_string_component = _sanitized
     json_path.parse, result_path.parse = _json_path, _result_path
     ASLParser.state_machine = _state_machine
+    BaseModel.__new__ = staticmethod(_new)  # type: ignore[assignment]

@@ -135,7 +135,9 @@ def test_article_problems(html: str, found: str) -> None:
     assert any(found in p for p in problems(article(html=html.format(filler=FILLER)), article_facts())), found
 
 
-@pytest.mark.parametrize("end", ["<table><tr><td>Count the steps</td></tr></table>", "<ul><li>Stir well</li></ul>\n", "<ol><li>Wait</li></ol>"])
+@pytest.mark.parametrize(
+    "end", ["<table><tr><td>Count the steps</td></tr></table>", "<ul><li>Stir well</li></ul>\n", "<ol><li>Wait</li></ol>"]
+)
 def test_a_body_that_ends_with_a_table_or_a_list_is_whole(end: str) -> None:
     assert prose.html_problems(f"<h2>Weigh</h2><p>Grounds and water.</p>{end}") == []
     assert prose.html_problems(f"<p>Grounds and water.</p>{end}", part=True) == []

@@ -8,7 +8,7 @@ import pytest
 from tests.fuzz.run import REACHED_MIN, Findings, explore, reach, running, schema
 from tests.fuzz.targets import Targets
 
-SECONDS = 3
+SECONDS = 10
 SEED = 20261120
 
 

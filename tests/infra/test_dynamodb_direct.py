@@ -12,9 +12,15 @@ from infra.local.stack import LocalStack
 from tests.infra import moto_probes
 from tests.infra.moto_probes import T, key
 
-BINARY: dict[str, Any] = {"b": {"B": b"\x00\xff"}, "s": {"BS": [b"\x01"]}, "m": {"M": {"B": {"S": "no bytes"}, "l": {"L": [{"B": b"\x02"}]}}}}
+BINARY: dict[str, Any] = {
+    "b": {"B": b"\x00\xff"},
+    "s": {"BS": [b"\x01"]},
+    "m": {"M": {"B": {"S": "no bytes"}, "l": {"L": [{"B": b"\x02"}]}}},
+}
 CONDITION = {"ConditionExpression": "attribute_exists(gone)", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 COUNTED = {"UpdateExpression": "ADD n :o SET x = :b", "ExpressionAttributeValues": {":o": {"N": "1"}, ":b": {"B": b"\x03"}}}
+PUT_AND_UPDATE = [{"Put": {**T, "Item": key("d", 3)}}, {"Update": {**T, "Key": key("d", 0), **COUNTED}}]
+PUT_AND_DELETE = [{"Put": {**T, "Item": key("d", 4)}}, {"Delete": {**T, "Key": key("d", 0), **CONDITION}}]
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "put": ("put_item", {**T, "Item": {**key("d", 1), **BINARY}, "ReturnValues": "ALL_OLD"}),
     "get": ("get_item", {**T, "Key": key("d", 0)}),
@@ -26,13 +32,13 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "scan": ("scan", {**T, "FilterExpression": "pk = :p", "ExpressionAttributeValues": {":p": {"S": "d"}}}),
     "batch": ("batch_get_item", {"RequestItems": {"t": {"Keys": [key("d", 0), key("d", 99)]}}}),
     "batch write": ("batch_write_item", {"RequestItems": {"t": [{"PutRequest": {"Item": key("d", 2)}}]}}),
-    "transaction": ("transact_write_items", {"TransactItems": [{"Put": {**T, "Item": key("d", 3)}}, {"Update": {**T, "Key": key("d", 0), **COUNTED}}]}),
+    "transaction": ("transact_write_items", {"TransactItems": PUT_AND_UPDATE}),
     "read together": ("transact_get_items", {"TransactItems": [{"Get": {**T, "Key": key("d", 0)}}]}),
     "condition": ("put_item", {**T, "Item": key("d", 0), **CONDITION}),
-    "cancelled": ("transact_write_items", {"TransactItems": [{"Put": {**T, "Item": key("d", 4)}}, {"Delete": {**T, "Key": key("d", 0), **CONDITION}}]}),
+    "cancelled": ("transact_write_items", {"TransactItems": PUT_AND_DELETE}),
     "no such table": ("get_item", {"TableName": "none", "Key": key("d", 0)}),
     "invalid": ("query", {**T, "KeyConditionExpression": "pk = :p"}),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module", autouse=True)

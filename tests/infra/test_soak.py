@@ -14,6 +14,7 @@ from infra.build import template
 from infra.local.stack import LocalStack
 from infra.soak_keywords import keyword_file
 from infra.soak_measure import DOLLARS_PER_TRANSITION, history
+from infra.soak_memory import Growth, Look, deep_bytes, growth, slope, stored_kb
 from infra.soak_sites import SoakSite
 
 
@@ -48,6 +49,28 @@ def test_transitions_are_states_entered_and_retries() -> None:
     assert found.dollars == 3 * DOLLARS_PER_TRANSITION
 
 
+def test_the_slope_of_memory_is_that_after_the_warm_up() -> None:
+    loading = [Look(4, done, 100 + 10 * done) for done in range(10)]
+    steady = [Look(4, done, 200 + 0.5 * done) for done in range(10, 31)]
+    assert slope([*loading, *steady]) == (pytest.approx(512), pytest.approx(0, abs=1e-6))
+    assert slope(steady[:2]) == (0.0, 0.0) and slope([Look(4, 5, 1.0)] * 9) == (0.0, 0.0)
+    uneven = [Look(4, done, 100 + (done % 2) * 8) for done in range(31)]
+    found, error = slope(uneven)
+    assert abs(found) < 2 * error
+
+
+def test_memory_is_flat_when_it_grows_with_what_is_stored() -> None:
+    looks = [Look(stage, done, 300 + done * 0.25) for stage in (4, 5) for done in range(20)]
+    assert growth(looks, 256).kb == pytest.approx(512) and growth(looks, 256).flat and not growth(looks, 200).flat
+    assert Growth(400, 60, 150).allowed_kb == 420
+
+
+def test_the_size_of_an_object_is_that_of_all_it_refers_to() -> None:
+    one = "x" * 10_000
+    assert 10_000 < deep_bytes([[one, one, {"again": one}]]) < 11_000
+    assert deep_bytes([str, test_what_strays_is_found]) == 0
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deps, list[SoakSite], Path]]:
     """Three sites of two accounts whose runs went on at once."""
@@ -70,6 +93,7 @@ def test_sites_that_run_at_once_keep_apart(ran: tuple[Deps, list[SoakSite], Path
     deps, sites, static = ran
     found = soak_sites.check(deps, sites, static)
     assert found.wrong == [] and (found.sites, found.articles) == (3, 3) and found.objects > 100 and found.files > 10
+    assert all(kb > 10 for kb in stored_kb().values())
 
 
 def test_what_strays_is_found(ran: tuple[Deps, list[SoakSite], Path]) -> None:
