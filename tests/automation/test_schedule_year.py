@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from chalicelib.auth.accounts import ACCOUNT
 from chalicelib.automation.config import AutomationConfig, config_of
 from chalicelib.automation.run_record import RUN
 from chalicelib.automation.schedule import DUE, check_scheduled_automations, next_due, save_config
@@ -154,7 +155,8 @@ def year() -> Year:
     tables = {name: Table(client, name, sleep=lambda seconds: None) for name in ("app", "ops")}
     deps = Deps(Config(stage="local"), tables["app"], tables["ops"], clock, **absent, publisher=None)  # type: ignore[arg-type]
     ctx = Context(Scope.worker("tenant00"), deps)
-    tables["app"].write(put(("tenant00#A", "ACC"), {"id": "tenant00"}))
+    accounts = ctx.repository(ACCOUNT)
+    accounts.create(accounts.new("", "tenant00", name="A", slug="a"))
     sites = [f"s{n:05d}" for n in range(CONFIGS)]
     for site in sites:
         tables["app"].write(put(site_key("tenant00", site), {"id": site}))
