@@ -105,8 +105,9 @@ def table(used: Used, template: dict[str, Any], known: dict[str, Any], articles:
     prices, assumed = known["prices"], known["assumed"]
     rows = [("an article", line, line.dollars(prices), articles) for line in of_an_article(used, template, assumed)]
     rows += [("a month", line, line.dollars(prices), 1) for line in at_rest(template, assumed)]
+    when = f"list prices of us-east-1 as written down on {known['written']}"
     out = [
-        f"| what, list prices of us-east-1 of {known['seen']} | quantity | dollars | {articles:,} articles a month, dollars | how known |",
+        f"| what, {when} | quantity | dollars | {articles:,} articles a month, dollars | how known |",
         "| --- | ---: | ---: | ---: | --- |",
     ]
     for per, line, dollars, times in sorted(rows, key=lambda row: (row[0], -row[2])):

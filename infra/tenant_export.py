@@ -19,7 +19,7 @@ from chalicelib.billing.usage import PARTITION
 from chalicelib.core.context import Context
 from chalicelib.core.ids import stamp
 from chalicelib.core.scope import Scope
-from chalicelib.core.table import Key, Query, put_new, remove
+from chalicelib.core.table import Item, Key, Query, put, put_new, remove
 from infra.tenant_data import Deployment, Digest, Refused, Wire, items, key_of, line, sha256_of
 from infra.tenant_format import MANIFEST, Manifest, SecretNote, Section, Store
 from infra.tenant_secrets import sealed
@@ -212,17 +212,26 @@ def _note(tenant: str) -> Key:
 
 def _status_before(here: Deployment, account: Account) -> AccountStatus:
     """What the account's status is when no export has suspended it."""
-    noted = here.deps.ops.get(_note(account.id))
+    noted = _noted(here, account)
     return noted["before"] if noted and account.status == "suspended" else account.status
+
+
+def _noted(here: Deployment, account: Account) -> Item | None:
+    """The note of an export that has suspended the account, unless somebody has changed the account since: what they said counts."""
+    noted = here.deps.ops.get(_note(account.id))
+    return noted if noted and noted.get("version") in (None, account.version) else None
 
 
 def _suspend(here: Deployment, account: Account) -> None:
     """The note first: who is cut off in between leaves an account that the next export can put back."""
     if account.status in SHUT_OUT:
+        if _noted(here, account) is None:
+            here.deps.ops.write(remove(_note(account.id)))
         return
     here.deps.ops.write(remove(_note(account.id)))
     here.deps.ops.write(put_new(_note(account.id), {"before": account.status}))
-    context(here, account.id).repository(ACCOUNT).patch(account.id, {"status": "suspended"})
+    shut = context(here, account.id).repository(ACCOUNT).patch(account.id, {"status": "suspended"})
+    here.deps.ops.write(put(_note(account.id), {"before": account.status, "version": shut.version}))
 
 
 def resume(here: Deployment, tenant: str) -> None:

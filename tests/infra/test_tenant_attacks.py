@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.auth.accounts import ACCOUNT
 from chalicelib.auth.onboarding import create_account
 from chalicelib.automation import control
 from chalicelib.automation.run_record import LEFT
@@ -143,3 +144,16 @@ def test_an_id_is_never_somebody_elses_slug() -> None:
         create_account(ctx.deps, name=ctx.tenant, slug=ctx.tenant, email="x@x.test", password="Demo-pass-1!")
         assert tenant_of(world.here, ctx.tenant) == ctx.tenant
         assert tenant_of(world.here, "demo") == ctx.tenant
+
+
+def test_an_account_that_an_operator_has_suspended_stays_so(tmp_path: Path) -> None:
+    """Also when an earlier move of it was given up."""
+    with stack() as world:
+        accounts, tenant = world.ctx.repository(ACCOUNT), world.ctx.tenant
+        export(world.here, tenant, Folder(tmp_path / "1"), suspend=True, stay=True)
+        for status in ("active", "suspended"):
+            accounts.patch(tenant, {"status": status})
+        export(world.here, tenant, Folder(tmp_path / "2"), suspend=True)
+        assert accounts.get(tenant).status == "suspended"
+        lines = map(json.loads, (tmp_path / "2" / "business.jsonl").read_text(encoding="utf-8").splitlines())
+        assert [line["status"] for line in lines if line.get("kind") == {"S": "account"}] == [{"S": "suspended"}]
