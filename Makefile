@@ -153,28 +153,28 @@ bootstrap: $(STAMP) ## first system user, plans and catalogue of a new deploymen
 	@$(DOTENV) $(PY) -m infra.bootstrap --stage $(STAGE) --email "$(EMAIL)"
 
 export: $(STAMP) ## one account whole, as files (ACCOUNT=id, slug or e-mail, TO=folder or s3://…, STAGE=dev; SUSPEND=1|stay, ANYWAY=1, TABLE=restored)
-	@$(DOTENV) $(PY) -m infra.tenant export --stage $(STAGE) --account "$$ACCOUNT" --to "$$TO" --suspend "$(SUSPEND)" --table "$(TABLE)" $(if $(ANYWAY),--anyway)
+	@$(DOTENV) $(PY) -m infra.tenant export --stage $(STAGE) --account "$$ACCOUNT" --to "$$TO" --suspend "$(SUSPEND)" --table "$(TABLE)" $(if $(filter-out 0 no false,$(ANYWAY)),--anyway)
 
 import: $(STAMP) ## the account of an export into STAGE=dev, which does not have it (FROM=folder or s3://…)
 	@$(DOTENV) $(PY) -m infra.tenant import --stage $(STAGE) --from "$$FROM"
 
 forget: $(STAMP) ## delete one account for good (ACCOUNT=id, CONFIRM="its name", STAGE=dev; CANCEL=1 ends work that is under way)
-	@$(DOTENV) $(PY) -m infra.tenant forget --stage $(STAGE) --account "$$ACCOUNT" --confirm "$$CONFIRM" $(if $(CANCEL),--cancel)
+	@$(DOTENV) $(PY) -m infra.tenant forget --stage $(STAGE) --account "$$ACCOUNT" --confirm "$$CONFIRM" $(if $(filter-out 0 no false,$(CANCEL)),--cancel)
 
 reindex: $(STAMP) ## fill what is derived from stored objects: indexes, defaults, unique values, counters (STAGE=dev, DRY=1, RATE=200, FRESH=1)
-	@$(DOTENV) $(PY) -m infra.reindex --stage $(STAGE) $(if $(DRY),--dry) $(if $(RATE),--rate $(RATE)) $(if $(FRESH),--fresh)
+	@$(DOTENV) $(PY) -m infra.reindex --stage $(STAGE) $(if $(filter-out 0 no false,$(DRY)),--dry) $(if $(RATE),--rate $(RATE)) $(if $(filter-out 0 no false,$(FRESH)),--fresh)
 
 secret: $(STAMP) ## the platform's key of an AI provider, typed at a prompt (NAME=openai|runware, STAGE=dev; REMOVE=1 takes it away)
-	@$(DOTENV) $(PY) -m infra.secret --stage $(STAGE) --name "$(NAME)" $(if $(REMOVE),--remove)
+	@$(DOTENV) $(PY) -m infra.secret --stage $(STAGE) --name "$(NAME)" $(if $(filter-out 0 no false,$(REMOVE)),--remove)
 
 rotate: $(STAMP) ## another signing secret, or tenants' secrets sealed under another key (WHAT=signing|sealed, STAGE=dev; NOW=1 ends the old one)
-	@$(DOTENV) $(PY) -m infra.rotate --stage $(STAGE) --what "$(WHAT)" $(if $(NOW),--at-once)
+	@$(DOTENV) $(PY) -m infra.rotate --stage $(STAGE) --what "$(WHAT)" $(if $(filter-out 0 no false,$(NOW)),--at-once)
 
 costs: $(STAMP) ## what AWS takes for ARTICLES=1000 a month, from calls measured in a run on this machine and list prices (infra/prices.yaml)
 	@$(BLIND) $(PY) -m infra.costs
 
 replay: $(STAMP) ## what lies in the dead letters of QUEUE=ai|images|publish of STAGE=dev; MOVE=1 puts it back
-	@$(DOTENV) $(PY) -m infra.replay --stage $(STAGE) --queue "$(QUEUE)" $(if $(MOVE),--move)
+	@$(DOTENV) $(PY) -m infra.replay --stage $(STAGE) --queue "$(QUEUE)" $(if $(filter-out 0 no false,$(MOVE)),--move)
 
 clean: ## remove what can be made again (.venv and .local/ stay)
 	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .chalice/deployments
