@@ -173,6 +173,9 @@ def fill(world: World) -> None:
         assert time.monotonic() < deadline, shown
         time.sleep(0.05)
     assert shown["status"] == "completed", shown
+    while world.stack.running_executions():  # its last step still writes the run's log
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     world.stack.drain()
     give_secrets(world)
     _written_by_hand(world)
