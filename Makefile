@@ -153,7 +153,7 @@ bootstrap: $(STAMP) ## first system user, plans and catalogue of a new deploymen
 	@$(DOTENV) $(PY) -m infra.bootstrap --stage $(STAGE) --email "$(EMAIL)"
 
 export: $(STAMP) ## one account whole, as files (ACCOUNT=id, slug or e-mail, TO=folder or s3://…, STAGE=dev; SUSPEND=1|stay, ANYWAY=1, TABLE=restored)
-	@$(DOTENV) $(PY) -m infra.tenant export --stage $(STAGE) --account "$$ACCOUNT" --to "$$TO" --suspend "$(SUSPEND)" --table "$(TABLE)" $(if $(filter-out 0 no false,$(ANYWAY)),--anyway)
+	@$(DOTENV) $(PY) -m infra.tenant export --stage $(STAGE) --account "$$ACCOUNT" --to "$$TO" --suspend "$(filter-out 0 no false,$(SUSPEND))" --table "$(TABLE)" $(if $(filter-out 0 no false,$(ANYWAY)),--anyway)
 
 import: $(STAMP) ## the account of an export into STAGE=dev, which does not have it (FROM=folder or s3://…)
 	@$(DOTENV) $(PY) -m infra.tenant import --stage $(STAGE) --from "$$FROM"

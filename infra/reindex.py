@@ -223,13 +223,16 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if asked.rate < 1:
         parser.error("RATE must be at least 1")
+    began = None
     try:
         with deployment(asked.stage) as here:
             began = time.monotonic()
             done = Reindex(here.deps, dry=asked.dry, rate=asked.rate).run(fresh=asked.fresh)
             seconds = time.monotonic() - began
     except (BootstrapError, Trouble, AppError, BotoCoreError, ClientError) as error:
-        print(f"{error}\nThe command can be started again; it goes on where it stopped.", file=sys.stderr)
+        print(error, file=sys.stderr)
+        if began is not None:
+            print("The command can be started again; it goes on where it stopped.", file=sys.stderr)
         return 1
     print(told(done, dry=asked.dry, seconds=seconds))
     return 1 if done.troubles or done.counts["counters in use"] else 0

@@ -84,6 +84,10 @@ def main(arguments: list[str] | None = None) -> int:
     for command in (out, into, gone):
         command.add_argument("--stage", required=True)
     asked = parser.parse_args(arguments)
+    for name in ("account", "to", "source", "confirm"):
+        if getattr(asked, name, None) == "":
+            parser.error(f"{'FROM' if name == 'source' else name.upper()} is missing")
+    began = None
     try:
         with deployment(asked.stage) as here:
             began = time.monotonic()
@@ -93,7 +97,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.status
     except (BootstrapError, Trouble, AppError, BotoCoreError, ClientError, OSError) as error:
-        print(f"{error}\nThe command can be started again; it goes on where it stopped.", file=sys.stderr)
+        print(error, file=sys.stderr)
+        if began is not None:
+            print("The command can be started again; it goes on where it stopped.", file=sys.stderr)
         return 1
     return 0
 

@@ -39,7 +39,7 @@ def _sh(script: str, api: str) -> str:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the session is written with curl")
 @pytest.mark.timeout(240)
 def test_session_reads_an_article_and_a_restart_loses_nothing(served: Served) -> None:
-    said = _sh(_session().replace("| head -c 600", "| cut -c1-2000"), served.api).splitlines()
+    said = _sh(_session(), served.api).splitlines()
     assert said[0] == "62"  # keywords created
     assert int(said[1]) > 100  # credits estimated
     assert "<h2" in "\n".join(said[2:])
