@@ -22,7 +22,7 @@ def test_health_document_and_page_need_no_login(public: Api) -> None:
         assert not re.match(r"(https?:)?//", link), f"{link} is served by somebody else"
 
 
-@pytest.mark.parametrize("path", ["health", "openapi.json", "docs", "auth/plans", "planner/keywords", "billing/balance"])
+@pytest.mark.parametrize("path", ["health", "openapi.json", "docs", "auth/plans", "system/strategies", "billing/balance"])
 def test_a_path_answers_with_and_without_its_slash(owner: Api, path: str) -> None:
     first, second = owner.get(path), owner.get(f"{path}/")
     assert (first.status, first.headers["content-type"]) == (second.status, second.headers["content-type"])
