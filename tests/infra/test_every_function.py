@@ -13,6 +13,7 @@ import requests
 from chalicelib import deps as wiring
 from chalicelib.ai import tasks
 from chalicelib.automation import control
+from chalicelib.automation.run_record import left_key
 from chalicelib.automation.runs import RUN
 from chalicelib.automation.schedule import save_config
 from chalicelib.billing.audit import audit_account
@@ -151,11 +152,11 @@ def test_a_run_among_others(
     save_config(account.ctx, account.site, config)
     Slots(account.ctx).put(account.site, {"enabled": whose == "own", "max_per_day": 50})
     account.want(*an_articles_worth())
-    run = control.start(account.ctx, account.site)
+    run = control.start(account.ctx, account.site, events_max=520)  # of which it needs several executions
     with contended(scene.deps.table.client, contention):
         scene.settle()
     shown = account.shown(run.id)
-    assert shown["status"] == "completed", account.runs.logs(run.id)
+    assert shown["status"] == "completed" and account.runs.get(run.id).attempt > 1, account.runs.logs(run.id)
     met = {function.removeprefix("igny8-local-") for function, _, _ in contention.met}
     assert met >= {*STAGES[1:5]}
     assert audit_account(scene.deps.table, account.ctx.tenant, at_rest=True) == []
@@ -243,6 +244,22 @@ def test_the_api_tries_where_it_publishes(whose: str, request: pytest.FixtureReq
     assert account.api("POST", f"integration/connections/{account.connection.id}/test_connection/")["ok"] is True
 
 
+def cancelled_in_the_middle(scene: Scene, account: Account) -> tuple[str, str]:
+    """A run that is cancelled while it has something in hand; where it is noted that what it left is to be looked at."""
+
+    def cancel(asked: Asked, good: Reply) -> Reply:
+        if (run := account.runs.holder(account.site)) is not None:
+            control.cancel(account.ctx, run.id)
+        return good
+
+    scene.wire.always(CHAT, cancel)
+    run = account.run()
+    assert run["status"] == "cancelled"
+    scene.wire.standing.clear()
+    scene.wire.always(CHAT, LONG)
+    return left_key(account.ctx, account.runs.get(run["id"]))
+
+
 def test_a_month_goes_by(scene: Scene, platforms: Account) -> None:
     """The schedules: a due automation, a run whose execution died, a dead worker's reservation, the month's credits, the audit."""
     ctx = platforms.ctx
@@ -264,7 +281,10 @@ def test_a_month_goes_by(scene: Scene, platforms: Account) -> None:
     assert after.reserved == 0 and after.available > before.available
     save_config(ctx, platforms.site, {"enabled": True, "frequency": "daily"})
     platforms.want(*an_articles_worth())  # a run with work to do sets credits aside
+    left = cancelled_in_the_middle(scene, platforms)
+    assert scene.deps.ops.get(left) is not None
     scene.pass_time(days=1)
+    assert scene.deps.ops.get(left) is None
     assert "scheduled" in {run.trigger for run in platforms.all_of(RUN, platforms.site)}
 
 
