@@ -43,6 +43,13 @@ class Account(Record):
         """What this role does not see: owners and admins see inactive sites, nobody deleted ones (ruling: inventory, Roles)."""
         return frozenset(i for i, why in self.closed.items() if why == "deleted" or role not in ("owner", "admin"))
 
+    def why_shut(self, site_id: str) -> str | None:
+        """Why nothing may be begun on the site, if so."""
+        if self.status in SHUT_OUT:
+            return f"The account is {self.status}."
+        closed = self.closed.get(site_id)
+        return f"The site is {CLOSED_SAID[closed]}." if closed else None
+
 
 ACCOUNT: Entity[Account] = Entity(
     name="account",
@@ -94,22 +101,13 @@ def own_account(ctx: Context) -> Account:
 
 def find_account(ctx: Context) -> Account | None:
     """The scope's account, looked up once for each piece of work."""
-    memo = ctx.memo if ctx.memo is not None else {}
-    if "account" not in memo:
-        memo["account"] = ctx.repository(ACCOUNT).find(ctx.tenant)
-    found: Account | None = memo["account"]
-    return found
+    return ctx.remembered("account", lambda: ctx.repository(ACCOUNT).find(ctx.tenant))
 
 
 def why_shut(ctx: Context, site_id: str) -> str | None:
     """Why nothing may be begun on a site in the account's name, if so: the account is shut out, or the site is switched off or deleted."""
     account = find_account(ctx)
-    if account is None:
-        return None
-    if account.status in SHUT_OUT:
-        return f"The account is {account.status}."
-    closed = account.closed.get(site_id)
-    return f"The site is {CLOSED_SAID[closed]}." if closed else None
+    return account.why_shut(site_id) if account else None
 
 
 def all_accounts(deps: Deps) -> Iterator[Account]:

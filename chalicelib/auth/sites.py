@@ -263,11 +263,7 @@ def _need(ctx: Context, entity: Entity[Any], name: str, public_id: str) -> Any:
 
 def get_site(ctx: Context, site_id: str) -> Site:
     """The site, looked up once for each piece of work. Raises: NotFound."""
-    memo = ctx.memo if ctx.memo is not None else {}
-    if f"site {site_id}" not in memo:
-        memo[f"site {site_id}"] = Sites(ctx).get(site_id)
-    found: Site = memo[f"site {site_id}"]
-    return found
+    return ctx.remembered(f"site {site_id}", lambda: Sites(ctx).get(site_id))
 
 
 def active_sectors(ctx: Context, site_id: str) -> list[Sector]:

@@ -92,19 +92,13 @@ class Configs(Service[AutomationConfig]):
         """The config that there is, whatever has become of its site."""
         return self.repository.find(f"{site_id}-{SETTINGS_TAIL}")
 
-    def chosen(self, site_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    def chosen(self, config: AutomationConfig, body: dict[str, Any]) -> dict[str, Any]:
         """Those fields of a body that may be set, what they refer to being there. Raises: ValidationFailed, NotFound."""
-        config = self.of_site(site_id)
         if isinstance(sector_id := body.get("sector_id"), str):  # what is no text the model refuses
-            self.ctx.sector(site_id, sector_id)
+            self.ctx.sector(config.site_id, sector_id)
         changes = {k: v for k, v in body.items() if k in self.entity.patch}
         self.check_related(config.model_copy(update=changes), names=[n for n in self.related if isinstance(changes.get(n), str)])
         return changes
-
-    def put(self, site_id: str, body: dict[str, Any], *, if_match: int | None = None) -> AutomationConfig:
-        """Change settings, leaving the due list as it is (`schedule.save_config` keeps both). Raises: ValidationFailed, NotFound,
-        PreconditionFailed."""
-        return self.repository.patch(self.of_site(site_id).id, self.chosen(site_id, body), if_match=if_match)
 
 
 def config_of(ctx: Context, site_id: str) -> AutomationConfig:

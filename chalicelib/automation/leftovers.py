@@ -8,12 +8,11 @@ scheduler looks at what had been handed out.
 from datetime import datetime, timedelta
 
 from chalicelib.automation.failures import settle
+from chalicelib.automation.guard import guarded
 from chalicelib.automation.run_record import ACTIVE, LEFT, RUN, STAGES, Run
 from chalicelib.automation.runs import Runs
 from chalicelib.core.context import Context, Deps
-from chalicelib.core.errors import AppError
 from chalicelib.core.ids import stamp
-from chalicelib.core.observability import count, logger
 from chalicelib.core.scope import Scope
 from chalicelib.core.table import Item, Query, remove
 
@@ -23,27 +22,19 @@ NOBODY_AT_WORK = timedelta(minutes=20)  # no worker lives longer than 15 (.chali
 def settle_leftovers(deps: Deps, now: datetime) -> int:
     """Look at the runs that ended long enough ago; one that cannot be looked at is left for the next time. Returns how many were."""
     rows = deps.ops.query_all(Query(LEFT, condition="sk < :then", values={":then": stamp(now - NOBODY_AT_WORK)}, consistent=True))
-    return sum(_looked_at(deps, row) for row in rows)
+    return sum(guarded(_settle, deps, row, now) for row in rows)
 
 
-def _looked_at(deps: Deps, row: Item) -> int:
+def _settle(deps: Deps, row: Item, now: datetime) -> int:
     ctx = Context(Scope.worker(row["tenant"], "scheduler"), deps)
-    try:
-        run = ctx.repository(RUN).find(row["run"])
-        if run is not None and run.status not in ACTIVE:  # what goes on again looks at it itself
-            _settle(ctx, run)
-        deps.ops.write(remove((row["pk"], row["sk"])))
-    except AppError as error:
-        logger().warning("what a run left is not settled", extra={"run": row["run"], "code": error.code, "detail": error.message})
-    except Exception:  # one run's broken data must not hold up the others
-        logger().exception("what a run left is not settled", extra={"run": row["run"]})
-    else:
-        return 1
-    count("ScheduleFailures", Step="settle")
-    return 0
+    run = ctx.repository(RUN).find(row["run"])
+    if run is not None and run.status not in ACTIVE:  # what goes on again looks at it itself
+        _settle_run(ctx, run)
+    deps.ops.write(remove((row["pk"], row["sk"])))
+    return 1
 
 
-def _settle(ctx: Context, run: Run) -> None:
+def _settle_run(ctx: Context, run: Run) -> None:
     """Record the items that were handed out and have no outcome, where they were charged; what they have reserved is given back."""
     runs = Runs(ctx)
     for number in STAGES:

@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from chalicelib.auth.accounts import find_account, why_shut
+from chalicelib.auth.accounts import find_account
 from chalicelib.automation import control
 from chalicelib.automation.config import AutomationConfig, Configs
+from chalicelib.automation.guard import guarded
 from chalicelib.automation.runs import ACTIVE, ACTIVE_RUNS, RUN
 from chalicelib.core import deadline
 from chalicelib.core.context import Context, Deps
@@ -76,7 +77,7 @@ def save_config(ctx: Context, site_id: str, body: dict[str, Any], *, if_match: i
     """Change a site's settings and its place in the due list. Raises: ValidationFailed, NotFound, PreconditionFailed."""
     configs = Configs(ctx)
     config, now = configs.of_site(site_id), ctx.deps.clock.now()
-    chosen = configs.chosen(site_id, body)
+    chosen = configs.chosen(config, body)
 
     def changes(old: AutomationConfig) -> dict[str, Any]:
         new = configs.repository.changed(old, **chosen)
@@ -97,8 +98,8 @@ def check_scheduled_automations(deps: Deps, *, grace: timedelta = GRACE, start: 
     `control.start`."""
     now = deps.clock.now()
     active = deps.ops.query_all(Query(ACTIVE_RUNS, consistent=True))
-    recovered = sum(_guarded(_recover, deps, item, now - grace) for item in active)
-    resumed = sum(_guarded(_resume, deps, item, now) for item in active)
+    recovered = sum(guarded(_recover, deps, item, now - grace) for item in active)
+    resumed = sum(guarded(_resume, deps, item, now) for item in active)
     due = deps.ops.query_all(Query(DUE, condition="sk < :now", values={":now": stamp(now) + "~"}, consistent=True))
 
     def start_due(deps: Deps, item: dict[str, Any], now: datetime) -> int:
@@ -109,22 +110,8 @@ def check_scheduled_automations(deps: Deps, *, grace: timedelta = GRACE, start: 
         if (left := deadline.seconds_left()) is not None and left < START_SECONDS:
             logger().warning("not all that is due was looked at", extra={"due": len(due), "looked_at": looked_at})
             break
-        started, looked_at = started + _guarded(start_due, deps, item, now), looked_at + 1
+        started, looked_at = started + guarded(start_due, deps, item, now), looked_at + 1
     return {"due": len(due), "started": started, "recovered": recovered, "resumed": resumed, "left": len(due) - looked_at}
-
-
-def _guarded(step: Callable[[Deps, dict[str, Any], datetime], int], deps: Deps, item: dict[str, Any], now: datetime) -> int:
-    try:
-        return step(deps, item, now)
-    except AppError as error:
-        logger().warning(
-            "scheduled step not done",
-            extra={"step": step.__name__, "tenant": item["tenant"], "of": item["sk"], "code": error.code, "detail": error.message},
-        )
-    except Exception:  # a site's broken data must not hold up everybody behind it
-        logger().exception("scheduled step not done", extra={"step": step.__name__, "tenant": item["tenant"], "of": item["sk"]})
-    count("ScheduleFailures", Step=step.__name__.strip("_"))
-    return 0
 
 
 def _start_due(deps: Deps, item: dict[str, Any], now: datetime, start: Start) -> int:
@@ -136,9 +123,10 @@ def _start_due(deps: Deps, item: dict[str, Any], now: datetime, start: Start) ->
     if config is None or config.next_run_at != item["due"] or not config.enabled:
         deps.ops.write(remove((item["pk"], item["sk"])))
         return 0
-    if find_account(ctx) is None:  # an import stores it last: nothing is begun before all of it is here
+    account = find_account(ctx)
+    if account is None:  # an import stores it last: nothing is begun before all of it is here
         return 0
-    tail, started, refusal = ulid_for(parse_stamp(item["due"]), item["sk"]), 0, why_shut(ctx, config.site_id)
+    tail, started, refusal = ulid_for(parse_stamp(item["due"]), item["sk"]), 0, account.why_shut(config.site_id)
     if refusal is None and ctx.repository(RUN).find(RUN.place.make_id(config.site_id, tail)) is None:
         try:
             start(ctx, config.site_id, trigger="scheduled", tail=tail)
@@ -181,7 +169,8 @@ def _resume(deps: Deps, item: dict[str, Any], now: datetime) -> int:
     run = ctx.repository(RUN).find(item["run"])
     if run is None or run.status != "paused" or not run.resumes_at or parse_stamp(run.resumes_at) > now:
         return 0
-    if find_account(ctx) is None or why_shut(ctx, run.site_id):
+    account = find_account(ctx)
+    if account is None or account.why_shut(run.site_id):
         return 0
     control.resume(ctx, run.id)
     return 1

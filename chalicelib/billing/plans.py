@@ -131,12 +131,12 @@ def plan_named(deps: Deps, slug: str) -> Plan | None:
 
 def plan_of(ctx: Context) -> Plan:
     """The plan of the scope's account, looked up once for each piece of work. Raises: ValidationFailed when there is none of its name."""
-    memo = ctx.memo if ctx.memo is not None else {}
-    if "plan" not in memo:
+
+    def look_up() -> Plan:
         account = find_account(ctx)
-        memo["plan"] = the_plan(ctx.deps, account.plan) if account else _NO_ACCOUNT
-    found: Plan = memo["plan"]
-    return found
+        return the_plan(ctx.deps, account.plan) if account else _NO_ACCOUNT
+
+    return ctx.remembered("plan", look_up)
 
 
 def the_plan(deps: Deps, slug: str) -> Plan:

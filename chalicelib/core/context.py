@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib import ports
 from chalicelib.core.config import Config
@@ -16,6 +16,8 @@ from chalicelib.core.table import Item, Key, Table
 
 if TYPE_CHECKING:
     from chalicelib.core.table import Write
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,15 @@ class Context:
     def remembering(self) -> "Context":
         """The same for one short piece of work, in which settings that somebody changes meanwhile do not count."""
         return self if self.memo is not None else replace(self, memo={})
+
+    def remembered(self, name: str, look_up: Callable[[], T]) -> T:
+        """What `look_up` finds, the first time only where this context remembers; name: of it, the same for every asker."""
+        if self.memo is None:
+            return look_up()
+        if name not in self.memo:
+            self.memo[name] = look_up()
+        found: T = self.memo[name]
+        return found
 
     @property
     def tenant(self) -> str:

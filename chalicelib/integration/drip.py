@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.auth.accounts import find_account, why_shut
+from chalicelib.auth.accounts import find_account
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import AppError, Conflict, ValidationFailed
 from chalicelib.core.ids import parse_stamp, stamp
@@ -99,9 +99,10 @@ def _send(deps: Deps, row: Item) -> int:
         deps.table.write(remove((row["pk"], row["sk"])))
         deps.table.write(remove(_site_key(ctx, row["site"], row["due"], row["content"])))
         return 0
-    if find_account(ctx) is None:  # an import stores it last: nothing goes online before all of it is here
+    account = find_account(ctx)
+    if account is None:  # an import stores it last: nothing goes online before all of it is here
         return 0
-    shut = why_shut(ctx, row["site"])
+    shut = account.why_shut(row["site"])
     reason = f"{SHUT} {shut}" if shut else TAKEN_BACK if content.held or not content.revision else None
 
     def changed(**changes: Any) -> None:

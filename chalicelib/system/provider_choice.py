@@ -89,13 +89,7 @@ def circuit_of(ctx: Context, link: Link) -> Circuit | None:
 
 def _saved(ctx: Context) -> dict[str, IntegrationSettings]:
     """The account's active settings, read once where the context remembers."""
-    if ctx.memo is not None and "providers" in ctx.memo:
-        kept: dict[str, IntegrationSettings] = ctx.memo["providers"]
-        return kept
-    found = {s.id: s for s in ctx.repository(SETTINGS).get_many(TYPES).values() if s.is_active}
-    if ctx.memo is not None:
-        ctx.memo["providers"] = found
-    return found
+    return ctx.remembered("providers", lambda: {s.id: s for s in ctx.repository(SETTINGS).get_many(TYPES).values() if s.is_active})
 
 
 def _has_key(settings: IntegrationSettings | None) -> TypeGuard[IntegrationSettings]:
@@ -104,11 +98,7 @@ def _has_key(settings: IntegrationSettings | None) -> TypeGuard[IntegrationSetti
 
 def _own(ctx: Context, settings: IntegrationSettings, model: str) -> Link:
     def unseal() -> str:
-        memo = ctx.memo if ctx.memo is not None else {}
-        name = f"key of {settings.id}"
-        if name not in memo:
-            memo[name] = Settings(ctx).choice(settings).api_key
-        return str(memo[name])
+        return str(ctx.remembered(f"key of {settings.id}", lambda: Settings(ctx).choice(settings).api_key))
 
     return Link(ProviderChoice(settings.id, model, base_url=settings.base_url), True, unseal)
 

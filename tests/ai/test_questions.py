@@ -13,7 +13,7 @@ from chalicelib.ai.engine import Done, run
 from chalicelib.ai.function import AIFunction, Loaded, Options, Outcome
 from chalicelib.ai.functions.auto_cluster import NAMED_AT_ONCE, question
 from chalicelib.auth.sites import SITE
-from chalicelib.automation.config import Configs
+from chalicelib.automation.schedule import save_config
 from chalicelib.core.context import Context, Deps
 from chalicelib.core.errors import InvalidAnswer
 from chalicelib.core.ids import random_id
@@ -185,7 +185,7 @@ def asked_for_ideas(owner: Context, place: Place, model: Namer) -> TextRequest:
 def test_the_automation_settings_speak_before_the_site_and_after_the_idea(owner: Context, place: Place, model: Namer) -> None:
     owner.repository(SITE).patch(place.site_id, {"tone": "of the site", "language": "fr"})
     assert "Tone of voice: <tone>of the site</tone>" in asked_for_ideas(owner, place, model).prompt
-    Configs(owner).put(place.site_id, {"tone": "of automation", "language": "de"})
+    save_config(owner, place.site_id, {"tone": "of automation", "language": "de"})
     asked = asked_for_ideas(owner, place, model)
     assert "Tone of voice: <tone>of automation</tone>" in asked.prompt and asked.facts["language"] == "de"
     own = asked_for_article(owner, model, idea_of(owner, place, tone="of the idea", language="en"))
@@ -198,14 +198,14 @@ def test_the_automation_settings_speak_before_the_site_and_after_the_idea(owner:
 def test_an_author_speaks_where_no_nearer_level_does(owner: Context, place: Place, model: Namer) -> None:
     authors = owner.repository(AUTHOR)
     ada, bob = (authors.create(authors.new("", name=name, tone=f"as {name}", language="it")) for name in ("Ada", "Bob"))
-    Configs(owner).put(place.site_id, {"author_profile": ada.id})
+    save_config(owner, place.site_id, {"author_profile": ada.id})
     asked = asked_for_article(owner, model, idea_of(owner, place))
     assert (asked.facts["author"]["name"], asked.facts["tone"], asked.facts["language"]) == ("Ada", "as Ada", "it")
-    Configs(owner).put(place.site_id, {"tone": "of automation"})
+    save_config(owner, place.site_id, {"tone": "of automation"})
     assert asked_for_article(owner, model, idea_of(owner, place)).facts["tone"] == "of automation"
     nearer = asked_for_article(owner, model, idea_of(owner, place, author_profile=bob.id))
     assert (nearer.facts["author"]["name"], nearer.facts["tone"]) == ("Bob", "as Bob")
-    Configs(owner).put(place.site_id, {"author_profile": None})
+    save_config(owner, place.site_id, {"author_profile": None})
     owner.repository(SITE).patch(place.site_id, {"default_author": bob.id})
     assert asked_for_article(owner, model, idea_of(owner, place)).facts["tone"] == "of automation", "nearer than the site's author"
 

@@ -13,7 +13,7 @@ from chalicelib.ai.prompts import prompt_for
 from chalicelib.ai.voice import BUILT_IN
 from chalicelib.auth.accounts import ACCOUNT
 from chalicelib.auth.sites import SITE, Sites
-from chalicelib.automation.config import Configs
+from chalicelib.automation.schedule import save_config
 from chalicelib.core.context import Context, Deps
 from chalicelib.planner.clusters import CLUSTER
 from chalicelib.planner.ideas import IDEA
@@ -54,7 +54,7 @@ def say(owner: Context, place: Place, task: str, level: str, **fields: Any) -> N
     elif level == "site":
         owner.repository(SITE).patch(place.site_id, fields)
     elif level == "automation":
-        Configs(owner).put(place.site_id, fields)
+        save_config(owner, place.site_id, fields)
     elif level == "idea":
         idea = owner.repository(TASK).get(task).idea or ""
         owner.repository(IDEA).patch(idea, fields)

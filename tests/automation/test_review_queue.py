@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.automation import routes as automation
-from chalicelib.automation.config import Configs
+from chalicelib.automation.schedule import save_config
 from chalicelib.core.context import Context
 from chalicelib.core.ids import new_tenant_id
 from chalicelib.integration.connections import Connections
@@ -126,9 +126,9 @@ def test_what_an_editor_wants_to_know(api: Rest, place: Place) -> None:
     }
     assert (rows[poor]["images_ready"], rows[good]["images_ready"], rows[good]["age_seconds"]) == (False, True, 5 * 3600)
     assert [rows[i]["passes"] for i in (poor, good)] == [False, False], "publishing is manual"
-    Configs(ctx).put(place.site_id, {"publish_mode": "gated", "gate_score": 40})
+    save_config(ctx, place.site_id, {"publish_mode": "gated", "gate_score": 40})
     assert {r["title"]: r["passes"] for r in api.get(PATH).results} == {"poor": False, "good": True}
-    Configs(ctx).put(place.site_id, {"publish_mode": "auto"})
+    save_config(ctx, place.site_id, {"publish_mode": "auto"})
     assert {r["title"]: r["passes"] for r in api.get(PATH).results} == {"poor": True, "good": True}
     assert api.post(f"writer/content/{good}/approve", {}).status == 200
     assert titles(api, approved="true") == ["good"] and titles(api, approved="false", blockers_max="0") == []
