@@ -5,14 +5,12 @@ in use meanwhile. Ends with 1 when something was found.
 """
 
 import argparse
-import os
 import sqlite3
 import sys
 import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.core.context import Deps
@@ -79,10 +77,9 @@ def _copy(source: Path, to: Path) -> None:
 def of_stage(stage: str) -> int:
     """Raises: BootstrapError when the stack cannot be read."""
     from chalicelib import deps
-    from infra.bootstrap import settings, stack_outputs
+    from infra.bootstrap import enter
 
-    cloudformation = boto3.client("cloudformation")
-    os.environ.update({**settings(stack_outputs(cloudformation, stage), stage), "AWS_REGION": cloudformation.meta.region_name})
+    enter(stage)
     return report(deps.current())
 
 

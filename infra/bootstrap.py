@@ -49,6 +49,12 @@ def stack_outputs(client: Any, stage: str) -> dict[str, str]:
     return {o["OutputKey"]: o["OutputValue"] for o in stacks[0].get("Outputs", [])}
 
 
+def enter(stage: str) -> None:
+    """Have this process be of the stage, as its functions are. Raises: BootstrapError; BotoCoreError without a region or credentials."""
+    cloudformation = boto3.client("cloudformation")
+    os.environ.update({**settings(stack_outputs(cloudformation, stage), stage), "AWS_REGION": cloudformation.meta.region_name})
+
+
 def install(email: str) -> str:
     """Plans, catalogue and the first system user on the deployment of the environment. Returns what to tell the operator."""
     from chalicelib import deps
@@ -86,9 +92,7 @@ def main() -> int:
     parser.add_argument("--email", required=True)
     asked = parser.parse_args()
     try:
-        cloudformation = boto3.client("cloudformation")
-        outputs = stack_outputs(cloudformation, asked.stage)
-        os.environ.update({**settings(outputs, asked.stage), "AWS_REGION": cloudformation.meta.region_name})
+        enter(asked.stage)
         print(install(asked.email))
     except (BootstrapError, AppError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)

@@ -15,23 +15,21 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 import chalicelib
 from chalicelib.core.context import Deps
 from chalicelib.core.entity import INDEXES, Entity, Record
-from chalicelib.core.errors import AppError, Duplicate, Stale
+from chalicelib.core.errors import Duplicate, Stale
 from chalicelib.core.ids import creation_order, stamp
 from chalicelib.core.repository import Repository
 from chalicelib.core.scope import Scope
 from chalicelib.core.table import Item, Key, Write, check, put
 from chalicelib.core.wire import from_dynamo, to_dynamo
-from infra.bootstrap import BootstrapError
-from infra.local.session import Trouble
+from infra.command import act
 from infra.reindex_counters import recount
 from infra.reindex_due import put_due
-from infra.tenant_data import deployment
+from infra.tenant_data import Deployment
 
 DERIVED = ("lp", "cl", "q", *INDEXES)  # attributes that an item has only where its entity says so
 POSITION: Key = ("G#REINDEX", "META")  # in the operations table: where the reading stands
@@ -223,19 +221,14 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if asked.rate < 1:
         parser.error("RATE must be at least 1")
-    began = None
-    try:
-        with deployment(asked.stage) as here:
-            began = time.monotonic()
-            done = Reindex(here.deps, dry=asked.dry, rate=asked.rate).run(fresh=asked.fresh)
-            seconds = time.monotonic() - began
-    except (BootstrapError, Trouble, AppError, BotoCoreError, ClientError) as error:
-        print(error, file=sys.stderr)
-        if began is not None:
-            print("The command can be started again; it goes on where it stopped.", file=sys.stderr)
-        return 1
-    print(told(done, dry=asked.dry, seconds=seconds))
-    return 1 if done.troubles or done.counts["counters in use"] else 0
+
+    def filled(here: Deployment) -> int:
+        began = time.monotonic()
+        done = Reindex(here.deps, dry=asked.dry, rate=asked.rate).run(fresh=asked.fresh)
+        print(told(done, dry=asked.dry, seconds=time.monotonic() - began))
+        return 1 if done.troubles or done.counts["counters in use"] else 0
+
+    return act(asked.stage, filled)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,13 @@ from collections import Counter
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from chalicelib.adapters.kms_secrets import PREFIX
-from chalicelib.core.errors import AppError, Stale
+from chalicelib.core.errors import Stale
 from chalicelib.core.table import Table, Write
-from infra.bootstrap import BootstrapError
-from infra.local.session import Trouble
-from infra.tenant_data import Refused, deployment, key_of
+from infra.command import act
+from infra.tenant_data import Deployment, Refused, key_of, scanned
 from infra.tenant_secrets import SUFFIX, Sealed, sealed
 
 SECRET_BYTES = 48
@@ -38,16 +37,11 @@ def reseal(table: Table, kms: Any, key_id: str) -> Counter[str]:
     """Seal every tenant's secrets under `key_id`; the plain text never leaves KMS. Returns how many were resealed, and how many were
     right before. Raises: Refused when one cannot be opened, ClientError."""
     done: Counter[str] = Counter()
-    ask: dict[str, Any] = {"TableName": table.name, "ConsistentRead": True}
-    while True:
-        answer = table.client.scan(**ask)
-        for item in answer["Items"]:
-            if any(name.endswith(SUFFIX) for name in item):
-                for secret in sealed(item):
-                    done[_reseal(table, kms, key_id, secret)] += 1
-        if "LastEvaluatedKey" not in answer:
-            return done
-        ask["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    for item in scanned(table):
+        if any(name.endswith(SUFFIX) for name in item):
+            for secret in sealed(item):
+                done[_reseal(table, kms, key_id, secret)] += 1
+    return done
 
 
 def _reseal(table: Table, kms: Any, key_id: str, secret: Sealed) -> str:
@@ -87,22 +81,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--what", choices=("signing", "sealed"), required=True)
     parser.add_argument("--at-once", action="store_true", help="the old signing secret ends now: it has leaked")
     asked = parser.parse_args(arguments)
-    try:
-        with deployment(asked.stage) as here:
-            config = here.deps.config
-            if asked.what == "sealed":
-                done = reseal(here.deps.table, boto3.client("kms"), config.need("kms_key_id"))
-                print(", ".join(f"{number} {what}" for what, number in sorted(done.items())) or "There are no sealed secrets.")
-            else:
-                renew_signing(boto3.client("secretsmanager"), config.need("signing_secret_arn"), at_once=asked.at_once)
-                print("Cursors are signed by a new secret." + ("" if asked.at_once else " Those that clients hold go on working."))
-    except Refused as error:
-        print(error, file=sys.stderr)
-        return error.status
-    except (BootstrapError, Trouble, AppError, BotoCoreError, ClientError) as error:
-        print(f"{error}\nThe command can be started again.", file=sys.stderr)
-        return 1
-    return 0
+
+    def renew(here: Deployment) -> int:
+        config = here.deps.config
+        if asked.what == "sealed":
+            done = reseal(here.deps.table, boto3.client("kms"), config.need("kms_key_id"))
+            print(", ".join(f"{number} {what}" for what, number in sorted(done.items())) or "There are no sealed secrets.")
+        else:
+            renew_signing(boto3.client("secretsmanager"), config.need("signing_secret_arn"), at_once=asked.at_once)
+            print("Cursors are signed by a new secret." + ("" if asked.at_once else " Those that clients hold go on working."))
+        return 0
+
+    return act(asked.stage, renew, again="The command can be started again.")
 
 
 if __name__ == "__main__":

@@ -7,12 +7,8 @@ import argparse
 import sys
 import time
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chalicelib.core.errors import AppError
-from infra.bootstrap import BootstrapError
-from infra.local.session import Trouble
-from infra.tenant_data import Deployment, Refused, deployment
+from infra.command import act
+from infra.tenant_data import Deployment, Refused
 from infra.tenant_export import export, tenant_of
 from infra.tenant_forget import forget
 from infra.tenant_format import store
@@ -87,21 +83,14 @@ def main(arguments: list[str] | None = None) -> int:
     for name in ("account", "to", "source", "confirm"):
         if getattr(asked, name, None) == "":
             parser.error(f"{'FROM' if name == 'source' else name.upper()} is missing")
-    began = None
-    try:
-        with deployment(asked.stage) as here:
-            began = time.monotonic()
-            print(asked.act(here, asked))
-            print(f"{time.monotonic() - began:.1f} s")
-    except Refused as error:
-        print(error, file=sys.stderr)
-        return error.status
-    except (BootstrapError, Trouble, AppError, BotoCoreError, ClientError, OSError) as error:
-        print(error, file=sys.stderr)
-        if began is not None:
-            print("The command can be started again; it goes on where it stopped.", file=sys.stderr)
-        return 1
-    return 0
+
+    def done(here: Deployment) -> int:
+        began = time.monotonic()
+        print(asked.act(here, asked))
+        print(f"{time.monotonic() - began:.1f} s")
+        return 0
+
+    return act(asked.stage, done)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ import boto3
 
 from chalicelib.core.context import Deps
 from chalicelib.core.table import Key, Table
-from infra.bootstrap import settings, stack_outputs
+from infra.bootstrap import enter
 
 Wire = dict[str, Any]  # an item in DynamoDB's own JSON: attribute -> {type: value}
 BATCH = 25  # Source: DynamoDB API reference, BatchWriteItem
@@ -113,8 +112,7 @@ def deployment(stage: str) -> Iterator[Deployment]:
     from chalicelib import deps
 
     if stage != LOCAL:
-        cloudformation = boto3.client("cloudformation")
-        os.environ.update({**settings(stack_outputs(cloudformation, stage), stage), "AWS_REGION": cloudformation.meta.region_name})
+        enter(stage)
         yield Deployment.of(deps.current())
         return
     from infra.local.session import Session
@@ -142,13 +140,17 @@ def items(table: Table, tenant: str) -> Iterator[Wire]:
     """Every item of the tenant, by one reading of the whole table: no partition can be forgotten, also none that a later version adds.
 
     Its partitions begin with `<tenant>#`; rows of the deployment's own partitions name it in the attribute `tenant`."""
-    ask: dict[str, Any] = {
-        "TableName": table.name,
-        "ConsistentRead": True,
-        "FilterExpression": "begins_with(pk, :own) OR #tenant = :tenant",
-        "ExpressionAttributeNames": {"#tenant": "tenant"},
-        "ExpressionAttributeValues": {":own": {"S": f"{tenant}#"}, ":tenant": {"S": tenant}},
-    }
+    return scanned(
+        table,
+        FilterExpression="begins_with(pk, :own) OR #tenant = :tenant",
+        ExpressionAttributeNames={"#tenant": "tenant"},
+        ExpressionAttributeValues={":own": {"S": f"{tenant}#"}, ":tenant": {"S": tenant}},
+    )
+
+
+def scanned(table: Table, **only: Any) -> Iterator[Wire]:
+    """Every item of the table, page by page. only: of Scan, which items."""
+    ask: dict[str, Any] = {"TableName": table.name, "ConsistentRead": True, **only}
     while True:
         answer = table.client.scan(**ask)
         yield from answer["Items"]
